@@ -1,0 +1,39 @@
+# stockpipe: every command a person or CI types. `make help` lists them.
+
+DEMO_ARGS ?= --data .demo
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast test-long bench lint fmt generate clean-cache
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## The whole pipeline in one process, from examples/pipeline.yaml; the URL is printed. Ctrl-C drains
+	@$(CARGO) build --locked --release --bin stockpipe
+	@exec $${CARGO_TARGET_DIR:-target}/release/stockpipe local -f examples/pipeline.yaml $(DEMO_ARGS)
+
+test: ## Every test; ends with `N passed, N failed, N skipped`
+	@tests/stages/run all
+
+test-fast: ## The inner loop: pure crates, ports and roles, without the browser and the real process kills
+	@tests/stages/run fast
+
+test-long: ## Full sizes: more seeds, more kills, longer properties. Takes long; run by hand
+	@STOCKPIPE_LONG=1 tests/stages/run all
+
+bench: ## Speed and memory as ratios against a peer in the same run; writes target/bench/report.json
+	@$(CARGO) run --locked --release -p stockpipe-bench --bin stockpipe-bench -- $(BENCH_ARGS)
+
+lint: ## Format check and clippy, warnings are errors
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+fmt: ## Formats the sources
+	@$(CARGO) fmt --all
+
+generate: ## Writes the generated files (CRD YAML)
+	@$(CARGO) run --locked -q -p stockpipe-crds --bin crdgen
+
+clean-cache: ## Removes what the tests keep outside the clone
+	@tests/stages/run clean-cache
