@@ -5,6 +5,8 @@
 //! Architecture Invariant: no clock, no IO, no async, no thread. Nothing here knows where a record came from or where a
 //! row goes.
 
+mod decode;
+mod encode;
 mod kind;
 pub mod limits;
 mod record;
@@ -13,6 +15,8 @@ mod symbol;
 mod tick;
 mod time;
 
+pub use decode::{DecodeRules, decode, decode_reference};
+pub use encode::encode_tick;
 pub use kind::ErrorKind;
 pub use record::{NewRecord, Record, RecordBatch};
 pub use row::{Alias, AliasEvent, AliasKey, FeatureRow, Flag, Outcome, PredictionRow, Role, RowName, RunRow};
