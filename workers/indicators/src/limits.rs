@@ -12,3 +12,5 @@ pub const HOLIDAYS: usize = 4_000;
 pub const SESSION_SEARCH_DAYS: i32 = 400;
 /// Greatest value of the feature `bars_since_gap`, in bars.
 pub const GAP_BARS: usize = 20;
+/// Open stretches a calendar walks through in one question; past them it counts round the clock.
+pub const SESSION_STEPS: usize = 100_000;
