@@ -1,0 +1,164 @@
+//! A feature store without a disk: the same guarantees for as long as the process lives.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use market::{AliasEvent, AliasKey, FeatureRow, Outcome, PredictionRow, RowName, RunRow, Symbol, Timestamp};
+use parking_lot::Mutex;
+
+use crate::{FeatureStore, PredictionQuery, RowQuery, StoreError};
+
+type RowKey = (RowName, Symbol, Timestamp);
+type PredictionKey = (RowName, Symbol, u32, Timestamp, u64);
+
+/// A feature store in memory. Cheap to clone; clones share everything.
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    tables: Arc<Mutex<Tables>>,
+}
+
+#[derive(Default)]
+struct Tables {
+    rows: BTreeMap<RowKey, FeatureRow>,
+    symbols: BTreeSet<Symbol>,
+    predictions: BTreeMap<PredictionKey, PredictionRow>,
+    aliases: BTreeMap<AliasKey, Vec<AliasEvent>>,
+    runs: BTreeMap<(String, String), RunRow>,
+    notes: BTreeMap<String, Vec<u8>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+fn prediction_key(row: &PredictionRow) -> PredictionKey {
+    (row.bar.clone(), row.symbol.clone(), row.horizon, row.target_ts, row.version)
+}
+
+/// What is kept when `new` meets `old` under one key.
+pub(crate) fn merge_prediction(old: &PredictionRow, new: &PredictionRow) -> PredictionRow {
+    let outcome = if old.outcome == Outcome::Pending { new.outcome } else { old.outcome };
+    let first = if new.made_at < old.made_at { new } else { old };
+    PredictionRow { outcome, ..first.clone() }
+}
+
+#[async_trait]
+impl FeatureStore for MemoryStore {
+    async fn upsert_rows(&self, rows: &[FeatureRow]) -> Result<(), StoreError> {
+        let mut tables = self.tables.lock();
+        for row in rows {
+            let key = (row.name.clone(), row.symbol.clone(), row.window_start);
+            if tables.rows.get(&key).is_none_or(|old| old.write_ts <= row.write_ts) {
+                tables.rows.insert(key, row.clone());
+            }
+            if !tables.symbols.contains(&row.symbol) {
+                tables.symbols.insert(row.symbol.clone());
+            }
+        }
+        Ok(())
+    }
+
+    async fn rows(&self, query: &RowQuery) -> Result<Vec<FeatureRow>, StoreError> {
+        let tables = self.tables.lock();
+        let mut rows: Vec<_> = tables.rows.values().filter(|r| query.matches(r)).cloned().collect();
+        query.arrange(&mut rows);
+        Ok(rows)
+    }
+
+    async fn symbols(&self) -> Result<Vec<Symbol>, StoreError> {
+        Ok(self.tables.lock().symbols.iter().cloned().collect())
+    }
+
+    async fn put_predictions(&self, rows: &[PredictionRow]) -> Result<(), StoreError> {
+        let mut tables = self.tables.lock();
+        for row in rows {
+            let key = prediction_key(row);
+            let kept =
+                tables.predictions.get(&key).map_or_else(|| row.clone(), |old| merge_prediction(old, row));
+            tables.predictions.insert(key, kept);
+        }
+        Ok(())
+    }
+
+    async fn put_outcomes(&self, rows: &[PredictionRow]) -> Result<(), StoreError> {
+        let mut tables = self.tables.lock();
+        for row in rows {
+            if let Some(kept) = tables.predictions.get_mut(&prediction_key(row)) {
+                kept.outcome = row.outcome;
+            }
+        }
+        Ok(())
+    }
+
+    async fn predictions(&self, query: &PredictionQuery) -> Result<Vec<PredictionRow>, StoreError> {
+        let tables = self.tables.lock();
+        let mut rows: Vec<_> = tables.predictions.values().filter(|r| query.matches(r)).cloned().collect();
+        query.arrange(&mut rows);
+        Ok(rows)
+    }
+
+    async fn alias_history(&self, key: &AliasKey) -> Result<Vec<AliasEvent>, StoreError> {
+        Ok(self.tables.lock().aliases.get(key).cloned().unwrap_or_default())
+    }
+
+    async fn alias_keys(&self, pipeline: &str) -> Result<Vec<AliasKey>, StoreError> {
+        Ok(self.tables.lock().aliases.keys().filter(|k| k.pipeline == pipeline).cloned().collect())
+    }
+
+    async fn append_alias(&self, key: &AliasKey, event: &AliasEvent) -> Result<bool, StoreError> {
+        let mut tables = self.tables.lock();
+        let next = tables.aliases.get(key).map_or(1, |h| h.len() as u64 + 1);
+        if event.seq != next {
+            return Ok(false);
+        }
+        tables.aliases.entry(key.clone()).or_default().push(event.clone());
+        Ok(true)
+    }
+
+    async fn put_run(&self, run: &RunRow) -> Result<(), StoreError> {
+        self.tables.lock().runs.insert((run.pipeline.clone(), run.name.clone()), run.clone());
+        Ok(())
+    }
+
+    async fn runs(&self, pipeline: &str) -> Result<Vec<RunRow>, StoreError> {
+        let mut runs: Vec<_> =
+            self.tables.lock().runs.values().filter(|r| r.pipeline == pipeline).cloned().collect();
+        runs.sort_by(|a, b| (a.started_at, &a.name).cmp(&(b.started_at, &b.name)));
+        Ok(runs)
+    }
+
+    async fn put_note(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.tables.lock().notes.insert(key.into(), value.into());
+        Ok(())
+    }
+
+    async fn note(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.tables.lock().notes.get(key).cloned())
+    }
+
+    async fn expire(
+        &self,
+        features_before: Option<Timestamp>,
+        predictions_before: Option<Timestamp>,
+    ) -> Result<u64, StoreError> {
+        let mut tables = self.tables.lock();
+        let before = tables.rows.len() + tables.predictions.len();
+        if let Some(cut) = features_before {
+            tables.rows.retain(|_, row| Timestamp::from_micros(row.write_ts).day() >= cut.day());
+        }
+        if let Some(cut) = predictions_before {
+            tables.predictions.retain(|_, row| row.made_at.day() >= cut.day());
+        }
+        Ok((before - tables.rows.len() - tables.predictions.len()) as u64)
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
