@@ -80,10 +80,9 @@ proptest! {
         let prices: Vec<Ohlcv> = prices.into_iter()
             .map(|(p, volume)| Ohlcv { open: p, high: p, low: p / 2.0 + 5e-324, close: p, volume }).collect();
         let spec = spec(&["all"]);
-        for (i, computed) in run(&spec, &bars(&prices)).iter().enumerate() {
+        for computed in run(&spec, &bars(&prices)) {
             prop_assert!(computed.indicators.iter().flatten().all(|v| v.is_finite()));
             prop_assert!(computed.features.iter().flatten().all(|v| v.is_finite()));
-            let _ = i;
         }
     }
 }
