@@ -1,0 +1,5 @@
+//! Everything that a user of the crate can see. Data are seeded; nothing here reads a clock.
+
+mod file;
+mod random;
+mod training;
