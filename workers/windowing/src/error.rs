@@ -51,6 +51,14 @@ pub enum InvalidSemantics {
         /// What a record covers.
         tick_span: Span,
     },
+    /// A length of time beyond every use.
+    #[error("{field}: {span} is longer than {max}: choose a shorter one", max = limits::SPAN)]
+    TooLong {
+        /// The field.
+        field: String,
+        /// What it says.
+        span: Span,
+    },
     /// Zero where at least one is needed.
     #[error("{0} is 0: write at least 1")]
     Zero(&'static str),

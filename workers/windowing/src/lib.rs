@@ -8,18 +8,31 @@
 //! Architecture Invariant: no clock, no IO, no async, no thread. A partition does not know where records come from,
 //! when rows are written or who owns it.
 
+mod bytes;
 mod canonical;
+mod closing;
+mod control;
 mod counters;
+mod dedup;
 mod error;
+mod gaps;
 pub mod limits;
+mod pairing;
+mod pane;
 mod partition;
+mod plan;
+mod restore;
 mod semantics;
 mod sink;
 mod state;
+mod symbols;
 
 pub use canonical::{canonical_dead, canonical_raw, canonical_row};
+pub use control::Control;
 pub use counters::Counters;
 pub use error::{CorruptState, InvalidSemantics};
-pub use partition::{Control, DedupNeed, DedupRow, Partition};
+pub use pairing::{PairedRow, SmaPairing};
+pub use partition::Partition;
+pub use restore::{DedupNeed, DedupRow};
 pub use semantics::{Dedup, DedupBy, SEMANTICS_VERSION, Semantics, WindowSpec};
 pub use sink::{DeadLetter, RawRow, Sink};

@@ -18,3 +18,7 @@ pub const AUTO_HORIZON: Span = Span::from_secs(600);
 pub const RECORD_MS: i64 = 4_102_444_800_000;
 /// Gaps whose rows are told apart; beyond it neighbours are merged, which marks more rows partial, never fewer.
 pub const GAPS: usize = 16;
+/// Longest window, bar, tickSpan, watermark, maxFuture or dedup horizon: ten years. Event times stay far from the ends of i64.
+pub const SPAN: Span = Span::from_secs(3_660 * 86_400);
+/// Ticks that one pane may claim to hold in a stored state; a count, far above what a partition sees in a lifetime.
+pub const STORED_COUNT: u64 = 1 << 60;

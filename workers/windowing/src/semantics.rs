@@ -149,6 +149,18 @@ impl Semantics {
                 return Err(InvalidSemantics::Repeated(bar.to_string()));
             }
         }
+        let spans = [
+            ("source.tickSpan", self.tick_span),
+            ("features.watermark", Some(self.watermark)),
+            ("features.maxFuture", Some(self.max_future)),
+            ("features.dedup.horizon", self.dedup.horizon),
+        ];
+        let spans = spans.into_iter().filter_map(|(field, span)| Some((field.to_owned(), span?)));
+        let windows = self.windows.iter().map(|w| (format!("features.windows {}", w.name), w.size));
+        let bars = self.bars.iter().map(|b| ("features.bars".to_owned(), *b));
+        if let Some((field, span)) = spans.chain(windows).chain(bars).find(|(_, span)| *span > limits::SPAN) {
+            return Err(InvalidSemantics::TooLong { field, span });
+        }
         for (field, value) in [
             ("features.maxSymbols", u64::from(self.max_symbols)),
             ("topic.partitions", u64::from(self.partitions)),
