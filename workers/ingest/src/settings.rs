@@ -1,0 +1,100 @@
+//! What an ingest worker is told, and what it works with.
+
+use std::{sync::Arc, time::Duration};
+
+use feature_store::FeatureStore;
+use lake::Lake;
+use tick_log::{Clock, Log};
+use windowing::Semantics;
+
+use crate::{Status, limits};
+
+/// When a commit is due, whichever comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roll {
+    /// Encoded bytes of one partition's open files.
+    pub bytes: usize,
+    /// Age of the oldest uncommitted record's arrival here.
+    pub age: Duration,
+    /// Uncommitted records of one partition.
+    pub rows: u64,
+}
+
+impl Default for Roll {
+    fn default() -> Self {
+        Self { bytes: 128 << 20, age: Duration::from_secs(60), rows: limits::ROLL_ROWS }
+    }
+}
+
+/// What to do when the log has dropped records that were never read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnGap {
+    /// Halt and say so.
+    #[default]
+    Halt,
+    /// Record the gap in the commit log, mark the rows that saw it, go on.
+    Record,
+}
+
+/// Plain settings of one worker.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// Directory below the lake under which everything lies; empty = the lake itself.
+    pub root: String,
+    /// The partitions this worker owns.
+    pub partitions: Vec<u32>,
+    /// What time, windows and bars mean.
+    pub semantics: Arc<Semantics>,
+    /// When commits are due.
+    pub roll: Roll,
+    /// Bytes that open and frozen files and unacknowledged rows of all partitions may take.
+    pub budget_bytes: usize,
+    /// Topic with the ticks.
+    pub ticks_topic: String,
+    /// Topic for finals and provisional rows.
+    pub features_topic: String,
+    /// What to do about lost records.
+    pub on_gap: OnGap,
+    /// How long raw ticks and dead letters are kept, counted from arrival; absent = for ever.
+    pub retention: Option<Duration>,
+    /// Bytes of one read from the log.
+    pub read_bytes: usize,
+}
+
+impl Settings {
+    /// Settings with every default, owning all partitions of `semantics`.
+    pub fn new(pipeline: &str, semantics: Arc<Semantics>) -> Self {
+        Self {
+            pipeline: pipeline.to_owned(),
+            root: String::new(),
+            partitions: (0..semantics.partitions).collect(),
+            semantics,
+            roll: Roll::default(),
+            budget_bytes: limits::BUDGET_BYTES,
+            ticks_topic: "ticks".to_owned(),
+            features_topic: format!("{pipeline}.features"),
+            on_gap: OnGap::Halt,
+            retention: None,
+            read_bytes: limits::READ_BYTES,
+        }
+    }
+}
+
+/// What a worker works with.
+#[derive(Clone)]
+pub struct Components {
+    /// Ticks come from here, rows go here. Both topics must exist.
+    pub log: Arc<dyn Log>,
+    /// Where commits go.
+    pub lake: Arc<dyn Lake>,
+    /// Where rows go.
+    pub store: Arc<dyn FeatureStore>,
+    /// Where figures go.
+    pub metrics: runtime::Metrics,
+    /// Where this worker says how it stands.
+    pub status: Arc<Status>,
+    /// Wall clock in milliseconds: decides when, never what.
+    pub clock: Clock,
+}

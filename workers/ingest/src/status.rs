@@ -1,0 +1,119 @@
+//! How a worker stands: one entry a partition, read by `/status`, by `local` and by tests.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use market::Timestamp;
+use serde::Serialize;
+use windowing::Counters;
+
+/// What a partition is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Claiming the log and reading state back.
+    #[default]
+    Restoring,
+    /// Reading, writing.
+    Running,
+    /// Not reading: a limit is reached or a store does not take rows.
+    Paused,
+    /// Writing what is left.
+    Draining,
+    /// Everything written.
+    Drained,
+    /// Stopped by an error that waiting does not heal.
+    Halted,
+}
+
+/// One partition.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct PartitionStatus {
+    /// Its number.
+    pub partition: u32,
+    /// What it is doing.
+    pub phase: Phase,
+    /// Why it halted or pauses.
+    pub reason: Option<String>,
+    /// Next offset to be read.
+    pub offset: u64,
+    /// Next offset to be written to the log, as last seen.
+    pub log_end: u64,
+    /// `log_end - offset`.
+    pub lag_records: u64,
+    /// Age of the next record to be read, by its record time; 0 at the log's end.
+    pub lag_seconds: f64,
+    /// First offset that is not committed.
+    pub committed: u64,
+    /// Number of the newest commit.
+    pub sequence: Option<u64>,
+    /// Commits of this process.
+    pub commits: u64,
+    /// Seconds since the newest commit of this process.
+    pub commit_age_seconds: Option<f64>,
+    /// Watermark.
+    pub watermark: Option<Timestamp>,
+    /// Watermark at the newest commit.
+    pub committed_watermark: Option<Timestamp>,
+    /// Greatest event time.
+    pub max_ts: Option<Timestamp>,
+    /// Bytes of state.
+    pub state_bytes: usize,
+    /// Bytes of open and frozen files.
+    pub open_bytes: usize,
+    /// Finals that store or log have not acknowledged.
+    pub pending_rows: u64,
+    /// Counts since the first record.
+    pub counters: Counters,
+}
+
+/// All partitions of a worker.
+#[derive(Debug, Default)]
+pub struct Status {
+    partitions: Mutex<BTreeMap<u32, PartitionStatus>>,
+}
+
+impl Status {
+    /// Nothing known yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every partition, in order.
+    pub fn partitions(&self) -> Vec<PartitionStatus> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// The sum over all partitions.
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        self.lock().values().for_each(|p| sum.add(&p.counters));
+        sum
+    }
+
+    /// True when every partition has been restored: the readiness of the worker.
+    pub fn is_ready(&self) -> bool {
+        let partitions = self.lock();
+        !partitions.is_empty() && partitions.values().all(|p| p.phase != Phase::Restoring)
+    }
+
+    /// The JSON of `/status`.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({"partitions": self.partitions(), "counters": self.counters()})
+    }
+
+    pub(crate) fn set(&self, status: PartitionStatus) {
+        self.lock().insert(status.partition, status);
+    }
+
+    pub(crate) fn update(&self, partition: u32, change: impl FnOnce(&mut PartitionStatus)) {
+        let mut partitions = self.lock();
+        let entry = partitions.entry(partition).or_default();
+        entry.partition = partition;
+        change(entry);
+    }
+
+    /// A poisoned lock only means that a reader of status panicked: the entries are whole.
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, PartitionStatus>> {
+        self.partitions.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
