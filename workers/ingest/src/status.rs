@@ -64,12 +64,15 @@ pub struct PartitionStatus {
     pub pending_rows: u64,
     /// Counts since the first record.
     pub counters: Counters,
+    /// Counts at the newest commit: what readers of the lake can see.
+    pub committed_counters: Counters,
 }
 
 /// All partitions of a worker.
 #[derive(Debug, Default)]
 pub struct Status {
     partitions: Mutex<BTreeMap<u32, PartitionStatus>>,
+    commit: tokio::sync::Notify,
 }
 
 impl Status {
@@ -94,6 +97,16 @@ impl Status {
     pub fn is_ready(&self) -> bool {
         let partitions = self.lock();
         !partitions.is_empty() && partitions.values().all(|p| p.phase != Phase::Restoring)
+    }
+
+    /// Asks every partition to commit what it has read, as if its roll age had passed: a reader of the lake is waiting.
+    pub fn request_commit(&self) {
+        self.commit.notify_waiters();
+    }
+
+    /// Waits for the next [`Status::request_commit`].
+    pub async fn commit_requested(&self) {
+        self.commit.notified().await;
     }
 
     /// The JSON of `/status`.
