@@ -1,0 +1,132 @@
+//! From parsed arguments to an exit code: every subcommand's way, none of its work.
+
+use std::{fs, path::PathBuf};
+
+use bytes::Bytes;
+use crds::Bare;
+use market::ErrorKind;
+
+use crate::{
+    Context, Failure, cli,
+    cli::Command,
+    commands::{self, Remote, Request},
+    context::Patience,
+    exchange, import, load, local,
+    output::{self, Frame, Output},
+};
+
+/// Carries the command out; the exit code.
+pub async fn run(command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Local(args) => local::local(args).await,
+        Command::Ingest(args) => local::role(args, local::Roles::INGEST).await,
+        Command::Predict(args) => local::role(args, local::Roles::PREDICT).await,
+        Command::Dashboard(args) => local::role(args, local::Roles::DASHBOARD).await,
+        Command::Produce(args) => local::produce(args).await,
+        Command::Import(args) => import::import(args).await,
+        Command::Features(args) => read(args.manifest.clone(), Remote::Features(args)).await,
+        Command::Bars(args) => read(args.manifest.clone(), Remote::Bars(args)).await,
+        Command::Predictions(args) => read(args.manifest.clone(), Remote::Predictions(args)).await,
+        Command::DeadLetters(args) => read(args.manifest.clone(), Remote::DeadLetters(args)).await,
+        Command::Dump(args) => read(args.manifest.clone(), Remote::Dump(args)).await,
+        Command::Status(args) => read(args.manifest.clone(), Remote::Status(args)).await,
+        Command::Models(args) => match args.command {
+            cli::ModelsCommand::List(args) => read(args.manifest.clone(), Remote::ModelsList(args)).await,
+            cli::ModelsCommand::Show(args) => read(args.manifest.clone(), Remote::ModelsShow(args)).await,
+        },
+        Command::Dataset(args) => dataset(args).await,
+        Command::Train(args) => train(args).await,
+    }
+}
+
+/// The data directory, or why there must be one.
+pub fn data_dir(manifest: &cli::ManifestArgs) -> Result<PathBuf, Failure> {
+    manifest.data.clone().ok_or_else(|| {
+        Failure::bad_input(
+            "this release works on embedded stores only, not yet on Kafka, HDFS and Cassandra: name a directory \
+             with --data DIR",
+        )
+    })
+}
+
+async fn read(manifest: cli::ManifestArgs, command: Remote) -> Result<u8, Failure> {
+    Ok(output::print(start(&manifest, Bare::Pipeline, |_| Ok(command)).await?).await)
+}
+
+/// Starts a command in the process that owns the directory: this one, or the one behind the socket.
+async fn start(
+    manifest: &cli::ManifestArgs,
+    bare: Bare,
+    command: impl FnOnce(&crds::Documents) -> Result<Remote, Failure>,
+) -> Result<tokio::sync::mpsc::Receiver<Frame>, Failure> {
+    let documents = load::load(manifest, bare)?;
+    let command = command(&documents)?;
+    let dir = data_dir(manifest)?;
+    if let Some(stream) = exchange::connect(&dir).await {
+        let request = Request { pipeline: documents.pipeline.name().to_owned(), command };
+        let body =
+            serde_json::to_vec(&request).map_err(|e| Failure::new(ErrorKind::Bug, e.to_string()))?;
+        return exchange::send(stream, body)
+            .await
+            .map_err(|e| Failure::new(ErrorKind::Unavailable, format!("{}: {e}", dir.display())));
+    }
+    let context =
+        Context::open(&dir, documents.pipeline, documents.runs, false, Patience::Usual).await?;
+    let (out, frames) = Output::channel();
+    tokio::spawn(async move {
+        commands::execute_to_end(&context, &command, &out).await;
+    });
+    Ok(frames)
+}
+
+async fn train(args: cli::TrainArgs) -> Result<u8, Failure> {
+    let frames = start(&args.manifest, Bare::Run, |documents| {
+        let run = match documents.runs.as_slice() {
+            [] => crds::run_from_pipeline(&documents.pipeline),
+            [run] => run.clone(),
+            runs => {
+                let names: Vec<&str> = runs.iter().map(crds::TrainingRun::name).collect();
+                return Err(Failure::bad_input(format!(
+                    "the manifest has {} TrainingRuns ({}): `train` runs one, name its file alone with -f",
+                    runs.len(),
+                    names.join(", ")
+                )));
+            }
+        };
+        if run.spec.template.model.engine == crds::training_run::template::Engine::Hist {
+            return Err(Failure::bad_input(
+                "model.engine Hist is not there yet: write Smartcore, or Auto, which chooses it",
+            ));
+        }
+        Ok(Remote::Train(args.clone(), Box::new(run)))
+    })
+    .await?;
+    Ok(output::print(frames).await)
+}
+
+/// A dataset goes to a file where one is named: written beside it first, so that a reader never sees half of it.
+async fn dataset(args: cli::DatasetArgs) -> Result<u8, Failure> {
+    let Some(path) = args.out.clone() else {
+        return read(args.manifest.clone(), Remote::Dataset(args)).await;
+    };
+    let mut frames = start(&args.manifest.clone(), Bare::Pipeline, |_| Ok(Remote::Dataset(args))).await?;
+    let mut parts: Vec<Bytes> = Vec::new();
+    let mut code = 1;
+    while let Some(frame) = frames.recv().await {
+        match frame {
+            Frame::Out(bytes) => parts.push(bytes),
+            Frame::Note(line) => eprintln!("{line}"),
+            Frame::Exit(exit) => code = exit,
+        }
+    }
+    if code == 0 {
+        let fail = |e: std::io::Error| {
+            Failure::new(ErrorKind::Unavailable, format!("{} cannot be written: {e}", path.display()))
+        };
+        let beside = path.with_extension("parquet.tmp");
+        fs::write(&beside, parts.concat()).map_err(fail)?;
+        fs::rename(&beside, &path).map_err(fail)?;
+        eprintln!("wrote {}", path.display());
+    }
+    Ok(code)
+}

@@ -1,0 +1,33 @@
+//! `stockpipe`: one binary, one subcommand per role. Parses, sets up what is global, and ends with the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use stockpipe::{app, cli::Cli, cli::LogFormat};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let format = match cli.log_format {
+        LogFormat::Human => runtime::telemetry::LogFormat::Human,
+        LogFormat::Json => runtime::telemetry::LogFormat::Json,
+    };
+    let filter = ["warn", "info", "debug"][usize::from(cli.verbose.min(2))];
+    runtime::telemetry::init(format, filter);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no threads can be started: {error}; raise the process limits");
+            return ExitCode::from(1);
+        }
+    };
+    let code = runtime.block_on(app::run(cli.command)).unwrap_or_else(|failure| {
+        eprintln!("error: {failure}");
+        failure.exit_code()
+    });
+    // Blocking reads of standard input never end by themselves.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}

@@ -1,0 +1,7 @@
+//! The program as a user runs it: a real process, a real directory, real kills.
+
+mod kills;
+mod local;
+mod program;
+mod real_data;
+mod refusals;
