@@ -161,6 +161,11 @@ impl DatasetError {
     }
 }
 
+/// Position of the one-bar log return among the canonical strings of a feature schema.
+pub fn return_column(entries: &[String]) -> Option<usize> {
+    entries.iter().position(|entry| entry == "ln(close/close[1])")
+}
+
 /// Rows, features and targets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {

@@ -32,7 +32,7 @@ impl Default for GateRules {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Gate {
-    /// `folds`, `instants`, `rows`, `skill`, `skill_lower_bound`, `symbols`.
+    /// `folds`, `instants`, `rows`, `skill`, `skill_lower_bound`, `skill_upper_bound`, `symbols`.
     pub name: String,
     /// Whether it holds.
     pub passed: bool,
