@@ -64,7 +64,7 @@ async fn reads_are_bounded_and_start_anywhere(log: Arc<dyn Log>) {
         let records = (0..100_u32).map(|i| record("K", (chunk * 100 + i).to_le_bytes().repeat(50))).collect();
         topic.append(0, records).await.unwrap();
     }
-    for from in [0_u64, 1, 99, 100, 555, 999] {
+    for from in [0_u64, 1, 99, 100, 555, 950] {
         let batch = topic.read(0, from, 4_096, NO_WAIT).await.unwrap();
         assert!(batch.bytes() <= 4_096 && batch.len() > 1, "{} bytes", batch.bytes());
         for (record, offset) in batch.iter().zip(from..) {
