@@ -174,9 +174,8 @@ fn parse_instant(bytes: &[u8]) -> Option<i64> {
         if digits == 0 || digits > 9 {
             return None;
         }
-        for i in 0..6 {
-            micros = micros * 10 + if i < digits { i64::from(tail[i] - b'0') } else { 0 };
-        }
+        let digit = |i: usize| tail.get(i).filter(|_| i < digits).map_or(0, |b| i64::from(b - b'0'));
+        micros = (0..6).fold(0, |sum, i| sum * 10 + digit(i));
         rest = &tail[digits..];
     }
     let offset = match rest {

@@ -1,4 +1,7 @@
-//! The streaming core against golden cases, a brute-force model and hostile bytes.
+//! The streaming core against golden cases, a brute-force model, restarts and hostile bytes.
 
 mod cases;
 mod collect;
+mod equivalence;
+mod logs;
+mod model;
