@@ -3,6 +3,7 @@
 use forest::{Body, Section};
 use serde::{Deserialize, Serialize};
 
+use crate::report::split_by_symbol;
 use crate::score::{by_instant, least};
 use crate::{GroupBy, OosRow, Rival, Trial, diebold_mariano};
 
@@ -43,11 +44,8 @@ pub fn choose(rows: &[OosRow], symbols: &[String], group_by: GroupBy, horizon: u
     match group_by {
         GroupBy::None => vec![choice("", &rows.iter().collect::<Vec<_>>(), horizon)],
         GroupBy::Symbol => {
-            let of_symbol = |(index, symbol): (usize, &String)| {
-                let rows: Vec<&OosRow> = rows.iter().filter(|row| row.symbol as usize == index).collect();
-                choice(symbol, &rows, horizon)
-            };
-            symbols.iter().enumerate().map(of_symbol).collect()
+            let by_symbol = split_by_symbol(rows, symbols.len());
+            symbols.iter().zip(&by_symbol).map(|(symbol, rows)| choice(symbol, rows, horizon)).collect()
         }
     }
 }
@@ -87,14 +85,15 @@ pub fn published_rows(rows: &[OosRow], choices: &[Choice], group_by: GroupBy) ->
 /// The sections of a rival fitted on all samples of the trial, for the model file: those of one symbol, or, with an
 /// empty group, of all. The autoregressions are fitted symbol by symbol and so have a section each even then.
 pub fn rival_sections(trial: &Trial<'_>, rival: Rival, horizon: u32, group: &str) -> Vec<Section> {
-    let all: Vec<usize> = (0..trial.samples.len()).collect();
-    let rivals = trial.rivals(&all);
+    let pooled = group.is_empty();
+    let wanted = |symbol: u32| pooled || trial.symbols[symbol as usize] == group;
+    let rows: Vec<usize> = (0..trial.samples.len()).filter(|&i| wanted(trial.samples[i].symbol)).collect();
+    let rivals = trial.rivals(&rows);
     let section =
         |symbol: u32, name: &str| Section::new(horizon, name, Body::Linear(rivals.linear(rival, symbol)));
-    let pooled = group.is_empty();
     if pooled && rival == Rival::Ridge && trial.group_by == GroupBy::None {
         return vec![section(0, "")];
     }
-    let symbols = trial.symbols.iter().enumerate().filter(|(_, symbol)| pooled || *symbol == group);
-    symbols.map(|(index, symbol)| section(index as u32, symbol)).collect()
+    let symbols = (0_u32..).zip(trial.symbols).filter(|(symbol, _)| wanted(*symbol));
+    symbols.map(|(symbol, name)| section(symbol, name)).collect()
 }

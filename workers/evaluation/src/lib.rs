@@ -17,6 +17,7 @@ mod bootstrap;
 mod choice;
 mod dataset;
 mod diebold;
+mod error;
 mod folds;
 pub mod limits;
 pub mod metrics;
@@ -35,6 +36,7 @@ pub use dataset::{
     Dataset, DatasetError, DatasetSpec, LabelCounts, RowKey, Sample, Series, SeriesRow, return_column,
 };
 pub use diebold::{Comparison, diebold_mariano};
+pub use error::EvaluationError;
 pub use folds::{Fold, FoldError, FoldSpec, Window, min_leaf, walk_forward};
 pub use naive::{Naive, Naives};
 pub use oos::{GroupBy, OosRow, Task, Trial};

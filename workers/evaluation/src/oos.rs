@@ -4,7 +4,7 @@ use forest::Matrix;
 use market::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Fold, Naives, Rivals, Sample};
+use crate::{EvaluationError, Fold, Naives, Rivals, Sample};
 
 /// Whether one forest serves all symbols or each has its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -113,9 +113,17 @@ impl Trial<'_> {
 
     /// Joins the forecasts of tasks, one vector a task in their order and one number a test row, with those of naives
     /// and rivals, which are fitted here. Rows are in (fold, sample) order.
-    pub fn assemble(&self, tasks: &[Task], forecasts: &[Vec<f64>]) -> Vec<OosRow> {
+    pub fn assemble(&self, tasks: &[Task], forecasts: &[Vec<f64>]) -> Result<Vec<OosRow>, EvaluationError> {
+        if forecasts.len() != tasks.len() {
+            return Err(EvaluationError::Tasks { found: forecasts.len(), expected: tasks.len() });
+        }
         let mut model = vec![0.0; self.samples.len()];
         for (task, values) in tasks.iter().zip(forecasts) {
+            let found = values.iter().filter(|v| v.is_finite()).count();
+            if values.len() != task.test.len() || found != values.len() {
+                let (fold, group, expected) = (task.fold, task.group.clone(), task.test.len());
+                return Err(EvaluationError::Forecasts { fold, group, found, expected });
+            }
             for (&index, &value) in task.test.iter().zip(values) {
                 model[index] = value;
             }
@@ -141,16 +149,16 @@ impl Trial<'_> {
                 });
             }
         }
-        out
+        Ok(out)
     }
 
     /// Tasks and their assembly around a learner that is called once a task, one after the other.
-    pub fn out_of_sample<E>(
+    pub fn out_of_sample<E: From<EvaluationError>>(
         &self,
         learn: impl FnMut(&Task) -> Result<Vec<f64>, E>,
     ) -> Result<Vec<OosRow>, E> {
         let tasks = self.tasks();
         let forecasts = tasks.iter().map(learn).collect::<Result<Vec<_>, E>>()?;
-        Ok(self.assemble(&tasks, &forecasts))
+        Ok(self.assemble(&tasks, &forecasts)?)
     }
 }

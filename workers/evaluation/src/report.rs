@@ -72,10 +72,7 @@ pub struct Report {
 /// Measures out-of-sample rows.
 pub fn evaluate(rows: &[OosRow], symbols: &[String], spec: &EvaluationSpec) -> Report {
     let level = promotion::level(spec.recipe);
-    let mut by_symbol: Vec<Vec<&OosRow>> = vec![Vec::new(); symbols.len()];
-    for row in rows {
-        by_symbol[row.symbol as usize].push(row);
-    }
+    let by_symbol = split_by_symbol(rows, symbols.len());
     let judged = by_symbol.iter().filter(|rows| !rows.is_empty()).count().max(1);
     let symbol_level = match spec.group_by {
         GroupBy::None => level,
@@ -95,6 +92,15 @@ pub fn evaluate(rows: &[OosRow], symbols: &[String], spec: &EvaluationSpec) -> R
         symbols: symbols.iter().zip(&by_symbol).filter_map(of_symbol).collect(),
         folds: by_fold(&all, spec, level),
     }
+}
+
+/// Rows of each symbol, in their order.
+pub(crate) fn split_by_symbol(rows: &[OosRow], symbols: usize) -> Vec<Vec<&OosRow>> {
+    let mut out = vec![Vec::new(); symbols];
+    for row in rows {
+        out[row.symbol as usize].push(row);
+    }
+    out
 }
 
 fn by_fold(rows: &[&OosRow], spec: &EvaluationSpec, level: f64) -> Vec<FoldScore> {

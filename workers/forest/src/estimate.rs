@@ -6,7 +6,7 @@ use crate::{ForestParams, Matrix};
 
 /// Seconds to look at one row, one feature and one level of a tree, partitioning included; measured with smartcore on
 /// 10k to 200k rows, which all lie within a factor of two of it.
-const SECONDS_PER_STEP: f64 = 25e-9;
+const SECONDS_PER_STEP: f64 = 30e-9;
 /// Bytes a cell of the table: the engine's column copy, its sort order and a tree's own sorted copy.
 const ENGINE_BYTES_PER_CELL: u64 = 24;
 /// Bytes a row beside the cells: counts, flags, partition buffer and targets.

@@ -32,7 +32,7 @@ impl Matrix {
 
     /// A table over values that are already in row order.
     pub fn from_values(cols: usize, values: Vec<f64>) -> Result<Self, ShapeError> {
-        let fits = if cols == 0 { values.is_empty() } else { values.len() % cols == 0 };
+        let fits = values.len().is_multiple_of(cols);
         if fits { Ok(Self { values, cols }) } else { Err(ShapeError { values: values.len(), cols }) }
     }
 

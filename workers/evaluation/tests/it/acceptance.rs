@@ -50,6 +50,7 @@ fn nothing_to_learn(horizon: u32, seeds: u64, least_mean: f64) {
 
 fn something_to_learn(phi: f64, horizon: u32, seeds: u64, least: f64, best: f64) {
     for outcome in outcomes(Truth::Ar1(phi), horizon, seeds) {
+        assert!(outcome.forest_skill() >= least, "{} of at best {best}", outcome.forest_skill());
         assert!(outcome.skill() >= least, "{} of at best {best}", outcome.skill());
         // more than the truth allows, by more than chance, would be a leak
         assert!(outcome.skill() <= best + 0.03, "{} of at best {best}", outcome.skill());

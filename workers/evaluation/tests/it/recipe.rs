@@ -2,10 +2,10 @@
 
 use evaluation::promotion::{GateRules, Verdict, decide};
 use evaluation::{
-    Choice, Dataset, DatasetSpec, EvaluationSpec, FoldSpec, GroupBy, OosRow, Report, Series, SeriesRow, Task,
-    Trial, Window, choose, evaluate, min_leaf, published_rows, return_column, walk_forward,
+    Choice, Dataset, DatasetSpec, EvaluationError, EvaluationSpec, FoldSpec, GroupBy, OosRow, Report, Series,
+    SeriesRow, Task, Trial, Window, choose, evaluate, min_leaf, published_rows, return_column, walk_forward,
 };
-use forest::{Body, Engine, ForestParams, Model, Scope, Section, TrainError, train};
+use forest::{Body, Engine, ForestParams, Model, Scope, Section, train};
 use indicators::Calendar;
 
 use crate::market_of_truth::{MINUTE, Truth, bars, series, spec};
@@ -79,7 +79,7 @@ pub fn run(dataset: &Dataset, horizon: u32, group_by: GroupBy, seed: u64) -> Out
         group_by,
         return_column: dataset.return_column(),
     };
-    let learn = |task: &Task| -> Result<Vec<f64>, TrainError> {
+    let learn = |task: &Task| -> Result<Vec<f64>, EvaluationError> {
         let rows = |indexes: &[usize]| -> Vec<usize> { indexes.iter().map(|&i| samples[i].row).collect() };
         let x = dataset.x().select(&rows(&task.train));
         let y: Vec<f64> = task.train.iter().map(|&i| samples[i].y).collect();
@@ -90,7 +90,7 @@ pub fn run(dataset: &Dataset, horizon: u32, group_by: GroupBy, seed: u64) -> Out
             ..Default::default()
         };
         let scope = Scope { bar: "1m", horizon, fold: task.fold, group: &task.group };
-        let trees = train(Engine::Smartcore, &x, &y, &params, &scope)?;
+        let trees = train(Engine::Smartcore, &x, &y, &params, &scope).unwrap();
         let model = Model::new(1, x.cols(), vec![Section::new(horizon, "", Body::Forest(trees))]).unwrap();
         Ok(model.predict_batch(horizon, "", &dataset.x().select(&rows(&task.test))).unwrap())
     };

@@ -1,7 +1,8 @@
 //! Naives and rivals: what they fit, and that what is published is what was judged.
 
 use evaluation::{
-    GroupBy, Naives, Published, Rival, Rivals, Sample, Trial, choose, published_rows, rival_sections,
+    EvaluationError, Fold, GroupBy, Naives, Published, Rival, Rivals, Sample, Task, Trial, choose,
+    published_rows, rival_sections,
 };
 use forest::{Matrix, Model};
 
@@ -86,4 +87,34 @@ fn a_rival_in_the_file_is_the_rival_that_was_judged() {
         }
         assert_eq!(rival_sections(&trial, rival, 1, "S1").len(), 1);
     }
+}
+
+#[test]
+fn a_learner_that_does_not_answer_is_named() {
+    let data = dataset(&[Truth::Gbm], 600, 1, 1);
+    let samples = data.samples(1);
+    let half = samples.len() / 2;
+    let fold = Fold {
+        number: 3,
+        test_from: samples[half].as_of,
+        test_to: samples[samples.len() - 1].as_of,
+        train: (0..half).collect(),
+        test: (half..samples.len()).collect(),
+        purged: 0,
+    };
+    let trial = Trial {
+        samples: &samples,
+        x: data.x(),
+        folds: &[fold],
+        symbols: data.symbols(),
+        group_by: GroupBy::None,
+        return_column: data.return_column(),
+    };
+    let run =
+        |answer: fn(&Task) -> Vec<f64>| trial.out_of_sample(|task| Ok::<_, EvaluationError>(answer(task)));
+    assert!(run(|task| vec![0.0; task.test.len()]).is_ok());
+    let short = run(|task| vec![0.0; task.test.len() - 1]).unwrap_err();
+    assert!(short.to_string().contains("fold 3"), "{short}");
+    assert!(run(|task| vec![f64::NAN; task.test.len()]).is_err());
+    assert!(trial.assemble(&trial.tasks(), &[]).is_err());
 }
