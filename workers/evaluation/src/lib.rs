@@ -32,11 +32,9 @@ mod target;
 
 pub use bootstrap::{Bootstrap, block_length};
 pub use choice::{Choice, Published, choose, published_rows, rival_sections};
-pub use dataset::{
-    Dataset, DatasetError, DatasetSpec, LabelCounts, RowKey, Sample, Series, SeriesRow, return_column,
-};
+pub use dataset::{Dataset, DatasetSpec, LabelCounts, RowKey, Sample, Series, SeriesRow, return_column};
 pub use diebold::{Comparison, diebold_mariano};
-pub use error::EvaluationError;
+pub use error::{DatasetError, EvaluationError};
 pub use folds::{Fold, FoldError, FoldSpec, Window, min_leaf, walk_forward};
 pub use naive::{Naive, Naives};
 pub use oos::{GroupBy, OosRow, Task, Trial};

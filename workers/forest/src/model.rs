@@ -3,7 +3,7 @@
 use market::ErrorKind;
 use sha2::{Digest, Sha256};
 
-use crate::{Matrix, ModelError, Tree, format, limits};
+use crate::{Matrix, ModelError, Tree, format};
 
 /// What a section, or a file as a whole, holds. The numbers are those of the file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -278,15 +278,4 @@ fn mean_of_trees(trees: &[Tree], x: &Matrix) -> Vec<f64> {
         }
     }
     out
-}
-
-/// The names a check of a section uses.
-pub(crate) fn check_limits(features: usize, sections: &[Section]) -> Result<(), ModelError> {
-    if features == 0 || features > limits::FEATURES {
-        return Err(ModelError::Limit { what: "features", found: features, limit: limits::FEATURES });
-    }
-    if sections.is_empty() || sections.len() > limits::SECTIONS {
-        return Err(ModelError::Limit { what: "sections", found: sections.len(), limit: limits::SECTIONS });
-    }
-    Ok(())
 }

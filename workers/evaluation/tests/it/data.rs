@@ -104,6 +104,22 @@ fn rows_stand_in_order_and_the_hash_is_theirs() {
     assert_ne!(data.hash(2), data.hash(1), "another schema is another dataset");
 }
 
+/// Two bars after Friday is Tuesday where weekends do not count, and what Monday lacked is not void.
+#[test]
+fn targets_follow_the_calendar() {
+    let day = |text: &str| Timestamp::parse(text).unwrap();
+    let (friday, monday, tuesday) = (day("2025-01-04"), day("2025-01-07"), day("2025-01-08"));
+    let closes = [Close { end: friday, close: 100.0 }, Close { end: tuesday, close: 110.0 }];
+    let of = |calendar: &Calendar, horizon| {
+        targets(&closes, calendar, horizon, Span::from_secs(86_400), Some(day("2025-02-01")))[0]
+    };
+    let two = of(&Calendar::Weekdays, 2);
+    assert_eq!((two.target_ts, two.y), (tuesday, Label::Matured(libm::log(1.1))));
+    let one = of(&Calendar::Weekdays, 1);
+    assert_eq!((one.target_ts, one.y), (monday, Label::Void));
+    assert_eq!(of(&Calendar::Always, 2).y, Label::Void, "a weekend counts there");
+}
+
 #[test]
 fn broken_bars_are_named() {
     let good = series(&[1.0, 1.1, 1.2]);

@@ -33,18 +33,26 @@ impl Outcome {
 
 /// A dataset of symbols `S0`, `S1`, … with `count` bars each.
 pub fn dataset(truths: &[Truth], count: usize, horizon: u32, seed: u64) -> Dataset {
+    dataset_of(&symbols(truths, count, seed), horizon)
+}
+
+/// The bars of each symbol with the vectors that ingest would have stored.
+pub fn symbols(truths: &[Truth], count: usize, seed: u64) -> Vec<Vec<SeriesRow>> {
     let spec = spec();
-    let rows: Vec<Vec<SeriesRow>> = truths
-        .iter()
-        .enumerate()
-        .map(|(i, truth)| series(&spec, &bars(*truth, count, seed * 1_000 + i as u64)))
-        .collect();
-    let names: Vec<String> = (0..truths.len()).map(|i| format!("S{i}")).collect();
+    let of_symbol =
+        |(i, truth): (usize, &Truth)| series(&spec, &bars(*truth, count, seed * 1_000 + i as u64));
+    truths.iter().enumerate().map(of_symbol).collect()
+}
+
+/// A dataset of such bars.
+pub fn dataset_of(rows: &[Vec<SeriesRow>], horizon: u32) -> Dataset {
+    let names: Vec<String> = (0..rows.len()).map(|i| format!("S{i}")).collect();
     let all: Vec<Series<'_>> = names
         .iter()
-        .zip(&rows)
+        .zip(rows)
         .map(|(symbol, rows)| Series { symbol, watermark: rows.last().map(|r| r.end), rows })
         .collect();
+    let spec = spec();
     let entries = spec.schema().entries();
     let asked = DatasetSpec {
         calendar: &Calendar::Always,
