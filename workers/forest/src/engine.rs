@@ -284,6 +284,10 @@ mod tests {
             let trees = train_block(Engine::Smartcore, &x, &y, &params, 0, seed).unwrap();
             prop_assert!(trees.iter().all(|tree| tree.depth() <= usize::from(depth)));
             let reference = smartcore_fit(&x, &y, &params, 7, seed).unwrap();
+            let shares = crate::importance::mdi(&trees, cols);
+            for (share, expected) in shares.iter().zip(reference.compute_feature_importances().unwrap()) {
+                prop_assert!((share - expected).abs() < 1e-9);
+            }
             let (probe, _) = table(cols, seed ^ 0xabc, 64);
             let columns = DenseMatrix::new(64, cols, probe.column_major(), true).unwrap();
             let expected = reference.predict(&columns).unwrap();

@@ -87,6 +87,23 @@ fn five_bars_ahead() {
     }
 }
 
+/// Six hours of bars of five seconds, four markets without a signal, each judged by itself: small data on which
+/// forests often lose to a rival, so that the best of three rivals is what the gate sees.
+#[test]
+fn small_markets_without_signal_stay_baseline() {
+    let seeds = if long() { 100 } else { 2 };
+    let passed = |seed: &u64| {
+        let outcome = run(&dataset(&[Truth::Gbm; 4], 4_320, 1, 500 + seed), 1, GroupBy::Symbol, *seed);
+        for symbol in outcome.verdict.symbols.iter().filter(|s| s.served) {
+            println!("GBM by symbol, seed {seed}: {symbol:?}");
+        }
+        outcome.verdict.passed
+    };
+    let promoted = (0..seeds).filter(passed).count();
+    println!("GBM by symbol promoted {promoted} of {seeds}");
+    assert!(promoted <= if seeds >= 100 { 5 } else { 0 }, "{promoted} of {seeds} promoted");
+}
+
 /// Two markets in one run, each judged by itself: the one with a signal is served, the other is not, and the version
 /// passes for the sake of the first.
 #[test]
