@@ -8,7 +8,11 @@ use proptest::{collection::vec, prelude::*, sample::select};
 /// Cases a property; `STOCKPIPE_LONG=1` for the long run.
 fn cases() -> ProptestConfig {
     let long = std::env::var_os("STOCKPIPE_LONG").is_some();
-    ProptestConfig { cases: if long { 200_000 } else { 4_000 }, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases: if long { 200_000 } else { 4_000 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 const KEYS: [&str; 12] =

@@ -12,7 +12,11 @@ use crate::{
 /// Cases a property; `STOCKPIPE_LONG=1` for the long run.
 pub fn cases() -> ProptestConfig {
     let long = std::env::var_os("STOCKPIPE_LONG").is_some();
-    ProptestConfig { cases: if long { 5_000 } else { 150 }, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases: if long { 5_000 } else { 150 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 pub fn semantics() -> impl Strategy<Value = Semantics> {

@@ -8,10 +8,16 @@ use market::{DecodeRules, FeatureRow, Ohlcv, Reason, Span, Symbol, Timestamp, de
 use windowing::{DedupBy, RawRow, Semantics, canonical_raw, canonical_row};
 
 /// One record of a log under test.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Entry {
     pub record_ms: i64,
     pub value: Vec<u8>,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.record_ms, String::from_utf8_lossy(&self.value))
+    }
 }
 
 struct Accepted {
