@@ -1,8 +1,8 @@
 //! The CustomResourceDefinitions as they are installed: what the derive makes, made fit for the API server.
 //!
-//! Three things are changed. `nullable` goes: null then means absent, as the API server reads it for every other
-//! kind, and `has(self.x)` means what it says. Integers without a signed width go: 1.34 warns about them. The length and
-//! form of `metadata.name` come in, which no derive can say.
+//! What is changed: `nullable` goes, so that null means absent, as for every other kind, and `has(self.x)` means what
+//! it says. Bounds of integers are written as integers. The length and form of `metadata.name` come in, which no
+//! derive can say.
 
 use crate::limits;
 use crate::pipeline::StockPipeline;
@@ -49,6 +49,8 @@ fn finish(crd: Result<Value, serde_json::Error>, name_length: u32, name_pattern:
         tidy(schema);
         if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
             let name = json!({"type": "string", "maxLength": name_length, "pattern": name_pattern});
+            properties.insert("apiVersion".to_owned(), json!({"type": "string"}));
+            properties.insert("kind".to_owned(), json!({"type": "string"}));
             properties.insert("metadata".to_owned(), json!({"type": "object", "properties": {"name": name}}));
         }
     }
@@ -58,22 +60,20 @@ fn finish(crd: Result<Value, serde_json::Error>, name_length: u32, name_pattern:
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
-            let is_schema = fields.get("type").is_some_and(Value::is_string);
-            if is_schema {
-                fields.remove("nullable");
-                if fields
-                    .get("format")
-                    .and_then(Value::as_str)
-                    .is_some_and(|format| format.starts_with("uint"))
+            fields.remove("nullable");
+            // Line breaks of a doc comment are those of the source file.
+            if let Some(Value::String(text)) = fields.get_mut("description") {
+                *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            }
+            for bound in ["minimum", "maximum"] {
+                if let Some(number) = fields.get_mut(bound)
+                    && let Some(whole) = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 1e15)
                 {
-                    fields.remove("format");
-                }
-                // Line breaks of a doc comment are those of the source file.
-                if let Some(Value::String(text)) = fields.get_mut("description") {
-                    *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                    *number = json!(whole as i64);
                 }
             }
-            fields.values_mut().for_each(tidy);
+            // A default is a value, not a schema.
+            fields.iter_mut().filter(|(key, _)| *key != "default").for_each(|(_, below)| tidy(below));
         }
         Value::Array(items) => items.iter_mut().for_each(tidy),
         _ => {}

@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Decimal(String);
 
-const PATTERN: &str = r"^-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?$";
+pub(crate) const PATTERN: &str = r"^-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?$";
 
 impl Decimal {
     /// Reads `0.001`.

@@ -39,6 +39,8 @@ pub const HORIZONS: u32 = 8;
 pub const HORIZON_BARS: i32 = 1000;
 /// Symbols named in a manifest.
 pub const SYMBOLS: u32 = 1000;
+/// Symbols with a truth of their own; fewer, since each is looked up among the symbols by a rule.
+pub const OVERRIDES: u32 = 256;
 /// Characters of a symbol.
 pub const SYMBOL: u32 = 64;
 /// Contact points of Cassandra.

@@ -12,7 +12,7 @@ pub struct Quantity {
     bytes: u64,
 }
 
-const PATTERN: &str = "^[1-9][0-9]{0,14}(Ki|Mi|Gi|Ti|k|M|G|T)?$";
+pub(crate) const PATTERN: &str = "^[1-9][0-9]{0,14}(Ki|Mi|Gi|Ti|k|M|G|T)?$";
 
 impl Quantity {
     /// Reads `128Mi`.

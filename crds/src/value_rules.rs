@@ -4,6 +4,7 @@
 //! A test holds that no other keyword occurs in them.
 
 use crate::problem::{Problem, nearest};
+use crate::{Decimal, Duration, Instant, Quantity, decimal, duration, instant, quantity};
 use regex::Regex;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
@@ -145,15 +146,35 @@ fn check_text(schema: &Value, text: &str, path: &str, problems: &mut Vec<Problem
     } else if let Some(pattern) = schema.get("pattern").and_then(Value::as_str)
         && !Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
     {
-        problems.push(Problem::new(path, format!("{text:?} does not match {pattern}; {}", remedy(schema))));
+        let message = misread(pattern, text)
+            .unwrap_or_else(|| format!("{text:?} does not match {pattern}; {}", remedy(schema)));
+        problems.push(Problem::new(path, message));
+    } else if is_duration(schema)
+        && let Err(error) = Duration::parse(text)
+    {
+        problems.push(Problem::new(path, error.to_string()));
     }
+}
+
+fn is_duration(schema: &Value) -> bool {
+    schema.get("format").and_then(Value::as_str) == Some("duration")
+}
+
+/// What the type behind a pattern says: it explains better than the pattern.
+fn misread(pattern: &str, text: &str) -> Option<String> {
+    let error = match pattern {
+        duration::PATTERN => Duration::parse(text).err(),
+        instant::PATTERN => Instant::parse(text).err(),
+        quantity::PATTERN => Quantity::parse(text).err(),
+        decimal::PATTERN => Decimal::parse(text).err(),
+        _ => None,
+    };
+    error.map(|error| error.to_string())
 }
 
 /// What to write instead of a text that does not match.
 fn remedy(schema: &Value) -> String {
-    let duration = schema.get("format").and_then(Value::as_str) == Some("duration");
     match schema.get("description").and_then(Value::as_str) {
-        _ if duration => "write a whole number and one unit, like 15s, 5m, 1h or 30d".to_owned(),
         Some(text) => format!("this is: {text}"),
         None => "write it in that form".to_owned(),
     }

@@ -76,7 +76,7 @@ pub enum DeletionPolicy {
 pub struct Image {
     /// Its reference. Absent: the operator's own.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = limits::ADDRESS), regex(pattern = r"^\S+$"))]
+    #[schemars(length(min = 1, max = limits::ADDRESS), regex(pattern = "^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$"))]
     pub reference: Option<String>,
     /// When it is pulled.
     pub pull_policy: PullPolicy,

@@ -33,7 +33,7 @@ pub struct Producer {
     /// What is different for single symbols.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(
-        length(max = limits::SYMBOLS),
+        length(max = limits::OVERRIDES),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["symbol"])
     )]
     pub overrides: Vec<SymbolOverride>,
