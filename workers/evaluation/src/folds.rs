@@ -105,6 +105,7 @@ pub fn walk_forward(samples: &[Sample], spec: &FoldSpec<'_>) -> Result<Vec<Fold>
     if first == 0 || tested < folds {
         return Err(too_few());
     }
+    let clear_at: Vec<Timestamp> = samples.iter().map(|sample| clear_at(sample, spec)).collect();
     let mut out = Vec::with_capacity(folds);
     for number in 0..folds {
         let start = first + tested * number / folds;
@@ -113,7 +114,15 @@ pub fn walk_forward(samples: &[Sample], spec: &FoldSpec<'_>) -> Result<Vec<Fold>
             Window::Expanding => instants[0],
             Window::Rolling => instants[start - first],
         };
-        let fold = cut(samples, spec, number as u32, window_from, instants[start], instants[end - 1]);
+        let mut fold = Fold {
+            number: number as u32,
+            test_from: instants[start],
+            test_to: instants[end - 1],
+            train: Vec::new(),
+            test: Vec::new(),
+            purged: 0,
+        };
+        fill(&mut fold, samples, &clear_at, window_from);
         if fold.train.is_empty() {
             return Err(too_few());
         }
@@ -122,35 +131,26 @@ pub fn walk_forward(samples: &[Sample], spec: &FoldSpec<'_>) -> Result<Vec<Fold>
     Ok(out)
 }
 
-fn cut(
-    samples: &[Sample],
-    spec: &FoldSpec<'_>,
-    number: u32,
-    window_from: Timestamp,
-    test_from: Timestamp,
-    test_to: Timestamp,
-) -> Fold {
-    let embargo = spec.embargo_bars.unwrap_or(spec.horizon);
-    let mut fold = Fold { number, test_from, test_to, train: Vec::new(), test: Vec::new(), purged: 0 };
-    for (index, sample) in samples.iter().enumerate() {
-        if sample.as_of >= test_from {
-            if sample.as_of <= test_to {
+/// The first instant a test may begin at for a row to be learnt from: its target is known and the embargo is over.
+fn clear_at(sample: &Sample, spec: &FoldSpec<'_>) -> Timestamp {
+    let advance = |from, bars| spec.calendar.advance(from, bars, spec.bar);
+    let embargoed = advance(sample.target_ts, spec.embargo_bars.unwrap_or(spec.horizon));
+    let purged = spec.purge_bars.map_or(Timestamp::MIN, |bars| advance(sample.as_of, bars));
+    sample.target_ts.max(embargoed).max(purged)
+}
+
+fn fill(fold: &mut Fold, samples: &[Sample], clear_at: &[Timestamp], window_from: Timestamp) {
+    for (index, (sample, clear_at)) in samples.iter().zip(clear_at).enumerate() {
+        if sample.as_of >= fold.test_from {
+            if sample.as_of <= fold.test_to {
                 fold.test.push(index);
             }
-            continue;
-        }
-        if sample.as_of < window_from {
-            continue;
-        }
-        let advance = |from, bars| spec.calendar.advance(from, bars, spec.bar);
-        let clear = sample.target_ts <= test_from
-            && advance(sample.target_ts, embargo) <= test_from
-            && spec.purge_bars.is_none_or(|bars| advance(sample.as_of, bars) <= test_from);
-        if clear {
-            fold.train.push(index);
-        } else {
-            fold.purged += 1;
+        } else if sample.as_of >= window_from {
+            if *clear_at <= fold.test_from {
+                fold.train.push(index);
+            } else {
+                fold.purged += 1;
+            }
         }
     }
-    fold
 }
