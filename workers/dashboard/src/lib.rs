@@ -30,7 +30,7 @@ pub use api::OPENAPI;
 pub use assets::CONTENT_SECURITY_POLICY;
 pub use health::HealthSource;
 pub use problem::Problem;
-pub use run::{Error, Summary, run};
+pub use run::{DashboardError, Summary, run};
 pub use settings::{Ceiling, Settings, Truth, Window};
 pub use stream::Clock;
 

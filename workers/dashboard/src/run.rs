@@ -8,7 +8,7 @@ use crate::{Components, Settings, router};
 
 /// Why the dashboard could not serve.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum DashboardError {
     /// The address cannot be listened on.
     #[error("dashboard: cannot listen on {address}: {source}; free the port or set dashboard.port")]
     Listen {
@@ -27,12 +27,12 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl DashboardError {
     /// What to do about it.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::Listen { .. } => ErrorKind::Misconfigured,
-            Error::Serve { .. } => ErrorKind::Unavailable,
+            DashboardError::Listen { .. } => ErrorKind::Misconfigured,
+            DashboardError::Serve { .. } => ErrorKind::Unavailable,
         }
     }
 }
@@ -45,11 +45,11 @@ pub struct Summary {
 }
 
 /// Serves until the shutdown drains. Open streams are ended first, so that draining does not wait for browsers.
-pub async fn run(settings: Settings, components: Components, shutdown: Shutdown) -> Result<Summary, Error> {
+pub async fn run(settings: Settings, components: Components, shutdown: Shutdown) -> Result<Summary, DashboardError> {
     let asked = settings.listen;
     let listener =
-        TcpListener::bind(asked).await.map_err(|source| Error::Listen { address: asked, source })?;
-    let address = listener.local_addr().map_err(|source| Error::Listen { address: asked, source })?;
+        TcpListener::bind(asked).await.map_err(|source| DashboardError::Listen { address: asked, source })?;
+    let address = listener.local_addr().map_err(|source| DashboardError::Listen { address: asked, source })?;
     let base = settings.base_path.clone();
     let (routes, handle) = router(settings, components).await;
     tracing::info!(url = %format!("http://{address}{base}/"), "dashboard listens");
@@ -60,6 +60,6 @@ pub async fn run(settings: Settings, components: Components, shutdown: Shutdown)
     axum::serve(listener, routes)
         .with_graceful_shutdown(draining)
         .await
-        .map_err(|source| Error::Serve { address, source })?;
+        .map_err(|source| DashboardError::Serve { address, source })?;
     Ok(Summary { address })
 }

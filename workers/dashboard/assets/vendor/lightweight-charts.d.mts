@@ -1,0 +1,2 @@
+// For tsc only: the types of the vendored module are those of its package.
+export * from "lightweight-charts";
