@@ -10,6 +10,8 @@ pub const NOTE_BYTES: usize = 4 * 1024 * 1024;
 pub const WAITING_WRITES: usize = 1_024;
 /// Bytes of waiting writes that share one durable commit.
 pub const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// Largest file whose every page is verified when it is opened, in bytes; opening a larger one would take seconds.
+pub const VERIFY_AT_OPEN_BYTES: u64 = 256 * 1024 * 1024;
 /// Page cache of the embedded store, in bytes.
 pub const CACHE_BYTES: usize = 16 * 1024 * 1024;
 /// Predictions removed in one commit by expiry.

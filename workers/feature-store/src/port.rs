@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use market::{AliasEvent, AliasKey, FeatureRow, Outcome, PredictionRow, RunRow, Symbol, Timestamp};
 
-use crate::StoreError;
+use crate::{StoreError, limits};
 
 /// Which rows to read. The default is all of them, oldest first.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -157,4 +157,38 @@ pub trait FeatureStore: Send + Sync + 'static {
 
     /// Finishes: what is acknowledged is on disk, and the file is made small. Calls after it fail.
     async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// What is kept when `new` meets `old` under one key.
+pub(crate) fn merge_prediction(old: &PredictionRow, new: &PredictionRow) -> PredictionRow {
+    let outcome = if old.outcome == Outcome::Pending { new.outcome } else { old.outcome };
+    let first = if new.made_at < old.made_at { new } else { old };
+    PredictionRow { outcome, ..first.clone() }
+}
+
+pub(crate) fn invalid(what: impl Into<String>, why: impl ToString) -> StoreError {
+    StoreError::Invalid { what: what.into(), why: why.to_string() }
+}
+
+/// Checks a name that is part of a key.
+pub(crate) fn check_name(what: &str, name: &str) -> Result<(), StoreError> {
+    if name.is_empty() || name.len() > limits::NAME_BYTES || name.chars().any(char::is_control) {
+        let why = format!("a name has 1..={} bytes and no control characters", limits::NAME_BYTES);
+        return Err(invalid(format!("{what} {:?}", name.chars().take(80).collect::<String>()), why));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_row(row: &FeatureRow) -> Result<(), StoreError> {
+    check_name("a row's name", &row.name)?;
+    let longest = row.indicators.len().max(row.features.as_ref().map_or(0, Vec::len));
+    if longest > limits::VECTOR_LEN {
+        let what = format!("row {} of {}", row.name, row.symbol);
+        return Err(invalid(what, format!("{longest} values; the limit is {}", limits::VECTOR_LEN)));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_prediction(row: &PredictionRow) -> Result<(), StoreError> {
+    check_name("a prediction's bar", &row.bar)
 }
