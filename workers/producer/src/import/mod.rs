@@ -1,13 +1,40 @@
-//! Skeleton: settings and signatures.
+//! Files to ticks.
+//!
+//! Two ways in. [`run`] imports rows: any column names, a verdict per row, all files sorted by time together, checked
+//! against `source.tickSpan` and the watermark before the first row is written. [`input`] puts the lines of NDJSON files
+//! into the log as they are, in their order: what is wrong with a line becomes its dead letter, as if it had been sent.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `open` | files, standard input, gzip and zstd by their first bytes, the identity of a file |
+//! | `columns` | which column is which, common spellings first |
+//! | `instant` | the ways files write times |
+//! | `row` | cells to a tick or a verdict |
+//! | `csv_rows`, `ndjson_rows`, `parquet_rows` | one reader a format |
+//! | `plan` | all rows read and sorted; `spacing` | what their distances say of `source.tickSpan` |
+//! | `write` | rows to the log, resumable |
+//! | `lines` | the second way in |
+
+mod columns;
+mod csv_rows;
+mod instant;
+mod lines;
+mod ndjson_rows;
+mod open;
+mod parquet_rows;
+mod plan;
+mod row;
+mod spacing;
+mod write;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use market::{Reason, Span, Timestamp};
-use runtime::Shutdown;
 use serde::Serialize;
 use tick_log::{Clock, Log, Topic};
 
-use crate::ImportError;
+pub use lines::input;
+pub use write::run;
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +60,7 @@ pub enum Speed {
 /// What is imported.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportSettings {
-    /// Files; `-` is standard input (for NDJSON and CSV).
+    /// Files; `-` is standard input (not for Parquet).
     pub files: Vec<(Format, PathBuf)>,
     /// `field=column` pairs of `--columns`.
     pub columns: Vec<(String, String)>,
@@ -125,22 +152,4 @@ pub struct InputReport {
     pub written: u64,
     /// Lines that an earlier run had appended.
     pub already: u64,
-}
-
-/// Imports files.
-pub async fn run(
-    _settings: ImportSettings,
-    _components: ImportComponents,
-    _shutdown: Shutdown,
-) -> Result<ImportReport, ImportError> {
-    todo!()
-}
-
-/// Puts the lines of NDJSON files into the log.
-pub async fn input(
-    _settings: InputSettings,
-    _components: ImportComponents,
-    _shutdown: Shutdown,
-) -> Result<InputReport, ImportError> {
-    todo!()
 }
