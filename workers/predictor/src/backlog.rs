@@ -1,8 +1,8 @@
 //! Which bars of a backlog still get a forecast.
 //!
 //! A bar whose nearest target has passed can only get a LATE forecast: nobody waits for it, and hours of history would
-//! make tens of thousands of rows that are never scored. Such bars are held until the end of the log is reached; then the
-//! newest [`BACKLOG_BARS_PER_SYMBOL`] of each symbol are predicted, so that every chart starts with a stretch of forecasts
+//! make tens of thousands of rows that are never scored. Such bars are held until the log is quiet at its end, or a bar
+//! of their symbol is in time; then the newest [`BACKLOG_BARS_PER_SYMBOL`] of each symbol are predicted, so that every chart starts with a stretch of forecasts
 //! and their outcomes. Older ones are dropped and counted. Bars that are in time never wait.
 
 use std::collections::{BTreeMap, VecDeque};

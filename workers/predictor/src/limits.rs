@@ -14,7 +14,7 @@ pub const QUEUED_BATCHES: usize = 8;
 pub const BACKLOG_BARS_PER_SYMBOL: usize = 240;
 /// Bars kept over all symbols while a backlog is read.
 pub const BACKLOG_BARS: usize = 20_000;
-/// Age of the cached alias histories above which they are read again before bars are predicted, and while idle.
+/// How often alias histories are looked at and the status is renewed while nothing happens.
 pub const ALIASES_EVERY: Duration = Duration::from_millis(500);
 /// Pause before a version that could not be loaded is tried again.
 pub const RELOAD_AFTER: Duration = Duration::from_secs(30);

@@ -164,7 +164,16 @@ impl Machine {
         for &horizon in &self.horizons {
             let target = self.frame.target(bar.window_end, horizon);
             let row = match stored.get(&(bar.symbol.clone(), target, horizon)) {
-                Some(row) if row.as_of == bar.window_end => row.clone(),
+                Some(row) if row.as_of == bar.window_end => {
+                    // Its outcome may have come while the bar was held.
+                    let same = |o: &PredictionRow| {
+                        o.symbol == row.symbol && o.target_ts == target && o.version == row.version
+                    };
+                    if output.outcomes.iter().any(|o| o.horizon == horizon && same(o)) {
+                        continue;
+                    }
+                    row.clone()
+                }
                 _ => {
                     let choice = versions.choose(horizon, bar.window_end);
                     let row = self.frame.forecast(bar, horizon, &choice, now);

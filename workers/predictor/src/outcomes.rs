@@ -121,3 +121,114 @@ fn settle(waiting: Pending) -> PredictionRow {
     };
     row
 }
+
+#[cfg(test)]
+mod tests {
+    use evaluation::{Close, Label, targets};
+    use indicators::Calendar;
+    use market::{Ohlcv, Role, Span};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BAR: Span = Span::from_secs(60);
+
+    fn minute(n: i64) -> Timestamp {
+        Timestamp::from_micros(n * 60_000_000)
+    }
+
+    fn bar(symbol: &str, end: i64, close: f64) -> FeatureRow {
+        FeatureRow {
+            symbol: Symbol::parse(symbol).unwrap(),
+            name: "1m".into(),
+            window_start: minute(end - 1),
+            window_end: minute(end),
+            sma: close,
+            n: 1,
+            prices: Ohlcv { open: close, high: close, low: close, close, volume: 1.0 },
+            vwap: None,
+            is_final: true,
+            revision: 1,
+            partial: false,
+            generation: 1,
+            part: 3,
+            last_offset: 0,
+            index: 0,
+            write_ts: 0,
+            indicators: Vec::new(),
+            features: None,
+            schema_hash: 0,
+        }
+    }
+
+    fn prediction(bar: &FeatureRow, horizon: u32) -> PredictionRow {
+        PredictionRow {
+            symbol: bar.symbol.clone(),
+            bar: bar.name.clone(),
+            horizon,
+            made_at: bar.window_end,
+            as_of: bar.window_end,
+            target_ts: Calendar::Always.advance(bar.window_end, horizon, BAR),
+            close: bar.prices.close,
+            y_pred: 0.0,
+            lo: None,
+            hi: None,
+            y_naive: 0.0,
+            version: 0,
+            role: Role::Baseline,
+            flags: Vec::new(),
+            outcome: Outcome::Pending,
+        }
+    }
+
+    proptest! {
+        /// Live outcomes are the targets of training: same values, same voids, nothing settled before it has matured.
+        #[test]
+        fn outcomes_are_the_targets_of_training(
+            bars in proptest::collection::vec((any::<bool>(), any::<bool>(), 1.0_f64..2.0), 5..80),
+            horizons in proptest::sample::subsequence(vec![1_u32, 2, 5], 1..=3),
+        ) {
+            let mut outcomes = Outcomes::default();
+            let mut settled = Vec::new();
+            let (mut closes, mut watermark) = (Vec::new(), None);
+            for (n, (a, b, close)) in bars.iter().enumerate() {
+                let end = n as i64 + 1;
+                // In closing order: symbol A first. B only carries the partition's end along.
+                for row in [a.then(|| bar("A", end, *close)), b.then(|| bar("B", end, 1.0))].into_iter().flatten() {
+                    let is_a = row.symbol.as_str() == "A";
+                    if is_a {
+                        settled.extend(outcomes.feed(&row));
+                        prop_assert_eq!(outcomes.feed(&row), vec![], "feeding twice changes nothing");
+                    }
+                    settled.extend(outcomes.advance(row.part, row.window_end));
+                    watermark = Some(row.window_end);
+                    if is_a {
+                        closes.push(Close { end: row.window_end, close: *close });
+                        for horizon in &horizons {
+                            outcomes.expect(row.part, prediction(&row, *horizon), None);
+                        }
+                    }
+                }
+            }
+            // What the log proves is a little less than the watermark: the bar that ends with it may still come.
+            let mut expected = 0;
+            for horizon in &horizons {
+                for target in targets(&closes, &Calendar::Always, *horizon, BAR, watermark) {
+                    let found = settled.iter().find(|r| r.as_of == target.as_of && r.horizon == *horizon);
+                    match (target.y, found.map(|r| r.outcome)) {
+                        (Label::Matured(y), Some(Outcome::Joined { y_true, err })) => {
+                            prop_assert_eq!(y.to_bits(), y_true.to_bits());
+                            prop_assert_eq!(err, -y_true);
+                        }
+                        (Label::Void, Some(Outcome::Void)) | (Label::Pending, None) => {}
+                        (_, None) if Some(target.target_ts) == watermark => {}
+                        (label, outcome) => prop_assert!(false, "{:?}: {:?} and {:?}", target, label, outcome),
+                    }
+                    expected += usize::from(found.is_some());
+                }
+            }
+            prop_assert_eq!(settled.len(), expected, "each at most once");
+            prop_assert_eq!(outcomes.pending() + settled.len(), closes.len() * horizons.len());
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! Which versions serve, and the loaded models behind them.
 //!
-//! Alias histories are read again when they are older than [`ALIASES_EVERY`] and bars are to be predicted, so a swap is
-//! seen within about a second and before the first bar it applies to is old. A version is loaded once, verified; one that
-//! cannot be loaded is served as BASELINE, said once, and tried again after [`RELOAD_AFTER`].
+//! Alias histories are read again whenever bars are to be predicted, so that the version of a bar never depends on the age
+//! of a cache; while nothing happens they are looked at every [`ALIASES_EVERY`], for the status. A version is loaded once,
+//! verified; one that cannot be loaded is served as BASELINE, said once, and tried again after [`RELOAD_AFTER`].
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -51,6 +51,10 @@ impl Serving {
         if self.read_at.is_some_and(|read| read.elapsed() < ALIASES_EVERY) {
             return Ok(false);
         }
+        self.read_histories().await
+    }
+
+    async fn read_histories(&mut self) -> Result<bool, RegistryError> {
         let mut changed = false;
         for &horizon in &self.horizons {
             let history = self.registry.alias_history(horizon).await?;
@@ -68,7 +72,7 @@ impl Serving {
         if as_ofs.is_empty() {
             return Ok(());
         }
-        self.refresh().await?;
+        self.read_histories().await?;
         let named = |history: &Vec<AliasEvent>| {
             as_ofs.iter().filter_map(|as_of| at(history, Alias::Champion, *as_of)).collect::<Vec<_>>()
         };

@@ -37,6 +37,9 @@ struct Read {
     batch: RecordBatch,
     /// The next offset to be written when it was read.
     high: u64,
+    /// The end was reached and nothing came for a while, or nothing more is waited for: while a backlog is still being
+    /// written, the end is reached many times and means nothing.
+    quiet: bool,
 }
 
 /// Predicts until `shutdown` drains. What was read is finished first: nothing is half-written.
@@ -144,7 +147,8 @@ async fn follow(
         let read = async {
             let batch = topic.read(partition, next, READ_BYTES, wait).await?;
             let high = topic.bounds(partition).await?.high;
-            Ok::<_, LogError>(Read { batch, high })
+            let quiet = batch.next_offset >= high && (draining || batch.is_empty());
+            Ok::<_, LogError>(Read { batch, high, quiet })
         };
         let read = tokio::select! {
             read = read => read,
@@ -152,9 +156,9 @@ async fn follow(
         };
         match read {
             Ok(read) => {
-                let at_end = read.batch.next_offset >= read.high;
                 next = read.batch.next_offset;
-                if sender.send(read).await.is_err() || (draining && at_end) {
+                let done = draining && read.quiet;
+                if sender.send(read).await.is_err() || done {
                     return Ok(());
                 }
             }
@@ -279,13 +283,12 @@ impl Shell {
             }
         }
         let mut steps = self.machine.hold(partition, rows, now);
-        let at_end = read.batch.next_offset >= read.high;
-        if at_end {
+        if read.quiet {
             steps.extend(self.machine.release(partition));
         }
         self.carry_out(steps, replaying || !self.is_caught_up(), newest_record).await?;
         self.metrics.lag(partition, read.high.saturating_sub(read.batch.next_offset));
-        if at_end {
+        if read.batch.next_offset >= read.high {
             self.behind.insert(partition, false);
         }
         if self.machine.is_settled(partition) {

@@ -12,16 +12,16 @@ use lake::{Lake, MemoryLake};
 use market::{Symbol, Timestamp};
 use registry::{DatasetSummary, HorizonSummary, Publication, Registry, VersionSummary, file};
 
-pub fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-pub fn registry(lake: Arc<dyn Lake>, store: &MemoryStore) -> Registry {
+pub(crate) fn registry(lake: Arc<dyn Lake>, store: &MemoryStore) -> Registry {
     Registry::new(lake, Arc::new(store.clone()), "/data", "market", "1m").unwrap()
 }
 
 /// A version whose model answers `value` for every row of two features.
-pub fn publication(uid: &str, value: f64) -> Publication {
+pub(crate) fn publication(uid: &str, value: f64) -> Publication {
     let model = Model::new(7, 2, vec![Section::new(1, "", Body::Constant(value))]).unwrap();
     Publication {
         run_uid: uid.to_owned(),
@@ -55,6 +55,6 @@ pub fn publication(uid: &str, value: f64) -> Publication {
     }
 }
 
-pub fn memory() -> Arc<MemoryLake> {
+pub(crate) fn memory() -> Arc<MemoryLake> {
     Arc::new(MemoryLake::new())
 }
