@@ -42,6 +42,7 @@ const INDEX: Asset = asset!("index.html", "text/html; charset=utf-8");
 const ASSETS: &[Asset] = &[
     asset!("style.css", "text/css; charset=utf-8"),
     asset!("icons.svg", "image/svg+xml"),
+    asset!("favicon.svg", "image/svg+xml"),
     asset!("js/api.mjs", SCRIPT),
     asset!("js/app.mjs", SCRIPT),
     asset!("js/cards.mjs", SCRIPT),

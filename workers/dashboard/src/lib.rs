@@ -26,7 +26,7 @@ use tick_log::Topic;
 use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 
-pub use api::OPENAPI;
+pub use api::{OPENAPI, RouteDescription, described};
 pub use assets::CONTENT_SECURITY_POLICY;
 pub use health::HealthSource;
 pub use problem::Problem;

@@ -127,7 +127,7 @@ function take(name, data) {
     loadSymbols();
     loadRuns();
     loadAliases();
-  } else if (name === "open" && data.resumed) {
+  } else if (name === "hello" && data.resumed) {
     // Reports are not part of the cursor.
     loadRuns();
     loadAliases();

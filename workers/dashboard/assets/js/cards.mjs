@@ -138,7 +138,7 @@ export function symbolsCard(state, choose) {
     return element;
   }
   const columns = [
-    { head: "Symbol", cell: (/** @type {SymbolLine} */ l) => h("button", { class: "rowbtn", type: "button", "data-key": `symbol-${l.symbol}`, onclick: () => choose(l.symbol) }, l.symbol) },
+    { head: "Symbol", cell: (/** @type {SymbolLine} */ l) => h("button", { class: "rowbtn", type: "button", title: l.symbol, "data-key": `symbol-${l.symbol}`, onclick: () => choose(l.symbol) }, l.symbol) },
     { head: "Trend", hiddenHead: true, cell: (/** @type {SymbolLine} */ l) => spark(l.closes.map((c) => c[1]), 44, 20) },
     { head: "Last", num: true, cell: (/** @type {SymbolLine} */ l) => price(l.last) },
     { head: `${whole(state.trendSpan())}, bp`, num: true, cell: (/** @type {SymbolLine} */ l) => direction(state.change(l), returnBp(state.change(l))) },
@@ -165,11 +165,11 @@ export function marksCard(state) {
     if (gap > step * 1.5) marks.push({ at: (barTime(rows[i - 1]) + step) * 1000, title: `No ticks for ${whole(gap - step)}`, more: "No bar was made up" });
   });
   for (const { bar, horizon, history } of state.aliases) {
-    if (bar !== state.forecastBar()) continue;
+    if (bar !== state.forecastBar() || horizon !== state.meta?.horizons[0]) continue;
     let before = /** @type {number | null} */ (null);
     for (const e of history.filter((x) => x.alias === "champion")) {
       const title = e.version === null ? `v${before} is served no more` : before === null ? `v${e.version} became champion` : `v${e.version} replaced v${before} as champion`;
-      marks.push({ at: Date.parse(e.effective_from), title: `${title}, ${bars(horizon)}`, more: e.reason });
+      marks.push({ at: Date.parse(e.effective_from), title, more: e.reason });
       before = e.version;
     }
   }
@@ -183,7 +183,7 @@ export function marksCard(state) {
   else
     fill(
       body,
-      h("ol", { class: "marks" }, marks.slice(0, 6).map((m) => h("li", {}, h("time", { class: "mid", datetime: new Date(m.at).toISOString(), title: dateTime(m.at, state.zone) }, minute(m.at, state.zone)), m.title, h("span", {}, m.more)))),
+      h("ol", { class: "marks" }, marks.slice(0, 6).map((m) => h("li", {}, h("time", { class: "mid", datetime: new Date(m.at).toISOString(), title: dateTime(m.at, state.zone) }, state.now() - m.at < 72e6 ? minute(m.at, state.zone) : dateTime(m.at, state.zone).slice(5, 10)), m.title, h("span", {}, m.more)))),
     );
   return element;
 }

@@ -57,7 +57,7 @@ export class PriceChart {
     this.provisionalLook = null;
     const chart = createChart(this.plot, { autoSize: true, ...this.looks() });
     this.chart = chart;
-    this.candles = chart.addSeries(CandlestickSeries, { priceLineVisible: false, lastValueVisible: false }, 0);
+    this.candles = chart.addSeries(CandlestickSeries, { priceLineVisible: false, lastValueVisible: false, priceFormat: { type: "custom", formatter: price, minMove: 0.01 } }, 0);
     // Holds the slots of missing and future bars, so that candles can still be updated at their own end.
     this.slots = chart.addSeries(LineSeries, { lineVisible: false, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false }, 0);
     this.volume = chart.addCustomSeries(/** @type {any} */ (new VolumeView()), { priceFormat: { type: "custom", formatter: short, minMove: 1 } }, 1);
@@ -127,7 +127,7 @@ export class PriceChart {
         vertLine: { color: token("edge"), labelBackgroundColor: token("ink-2") },
         horzLine: { color: token("edge"), labelBackgroundColor: token("ink-2") },
       },
-      localization: { timeFormatter: label, priceFormatter: price },
+      localization: { timeFormatter: label },
       kineticScroll: { mouse: false, touch: !matchMedia("(prefers-reduced-motion:reduce)").matches },
     };
   }

@@ -476,6 +476,7 @@ export class PaneMarks extends Drawing {
     c.fill();
     c.stroke();
     c.fillStyle = token("forecast");
+    c.textAlign = "left";
     c.textBaseline = "middle";
     c.fillText(text, x + 6, 18);
   }

@@ -79,9 +79,11 @@ export function whole(seconds) {
   return `${Math.floor(x / size)} ${unit}${rest ? ` ${rest} ${parts[first + 1][1]}` : ""}`;
 }
 
-/** Age in seconds as said beside a figure. @param {number} seconds */
+/** Age in seconds as said beside a figure: one unit. @param {number} seconds */
 export function ago(seconds) {
-  return seconds < 1 ? `${Math.max(0, seconds).toFixed(1)} s` : seconds < 86400 ? whole(seconds) : whole(seconds - (seconds % 3600));
+  const x = Math.max(0, Math.floor(seconds));
+  const [size, unit] = x < 60 ? [1, "s"] : x < 3600 ? [60, "min"] : x < 86400 ? [3600, "h"] : [86400, "d"];
+  return `${Math.floor(x / Number(size))} ${unit}`;
 }
 
 /** @typedef {import("./types.js").Zone} Zone */

@@ -2,7 +2,7 @@
 
 import { csv, download, fileName } from "./csv.mjs";
 import { age, fill, h, icon } from "./dom.mjs";
-import { clock, clockTenth, count, duration, instant, plain, share, whole } from "./format.mjs";
+import { clock, clockTenth, count, duration, instant, plain, share, spanSeconds, whole } from "./format.mjs";
 import { shareBar, spark } from "./lines.mjs";
 import { scroller, table } from "./table.mjs";
 
@@ -193,10 +193,13 @@ export class HealthPage {
   freshness(health) {
     /** @typedef {import("./types.js").Health["freshness"][number]} F */
     const zone = this.state.zone;
+    // A row comes when the shortest bar closes: before that a symbol is not quiet.
+    const shortest = Math.min(...(this.state.meta?.bars ?? ["1m"]).map(spanSeconds));
+    const oldAfter = STALE + shortest + (this.state.meta?.watermark_seconds ?? 0);
     const columns = [
       { head: "Symbol", cell: (/** @type {F} */ f) => h("span", { class: "med" }, f.symbol) },
       { head: `Last bar or window to (${zone === "utc" ? "UTC" : "local"})`, cell: (/** @type {F} */ f) => h("time", { datetime: f.last_row_end, title: instant(f.last_row_end, zone) }, clockTenth(f.last_row_end, zone)) },
-      { head: "Age", num: true, cell: (/** @type {F} */ f) => age(f.at, STALE + (this.state.meta?.watermark_seconds ?? 0)) },
+      { head: "Age", num: true, cell: (/** @type {F} */ f) => age(f.at, oldAfter) },
     ];
     const body = health.freshness.length ? scroller("Freshness, scrolling", table("Freshness", columns, health.freshness)) : h("p", { class: "empty" }, "No ticks yet.");
     return h("article", { class: "card", "aria-label": "Freshness" }, h("header", {}, h("h2", {}, "Freshness"), h("span", { class: "dim" }, "last row by symbol"), age(health.now, STALE)), body);

@@ -25,8 +25,8 @@ export class MarketPage {
     this.twin = h("div", { hidden: true });
     this.trouble = h("div", { role: "alert" });
     this.controls = h("span", { class: "row" });
-    this.chartCard = h("article", { class: "card" }, h("header", {}, this.readout, this.controls), this.trouble, this.plot, this.twin);
-    this.outcomes = h("div", { class: "slot" });
+    this.chartCard = h("article", { class: "card chartcard" }, h("header", {}, this.readout, this.controls), this.trouble, this.plot, this.twin);
+    this.outcomes = h("div", { class: "slot out" });
     this.next = h("div", { class: "slot" });
     this.skill = h("div", { class: "slot" });
     this.symbols = h("div", { class: "slot" });

@@ -1,7 +1,7 @@
 // What a training run's status says, in words. Metrics are name and decimal text, as in the resource's status.
 
 import { h, icon } from "./dom.mjs";
-import { count, instant, plain, skill as skillText } from "./format.mjs";
+import { count, dateTime, plain, skill as skillText } from "./format.mjs";
 
 /** @typedef {import("./state.mjs").State} State */
 /** @typedef {import("./types.js").Run} Run */
@@ -112,14 +112,15 @@ function conditionWords(run, type) {
 export function dataset(run, state) {
   const d = run.status?.dataset;
   const p = run.status?.params ?? run.status;
+  const zone = state.zone === "utc" ? "UTC" : "local";
   /** @type {[string, any][]} */
   const facts = [];
   if (p?.engine) facts.push(["Engine", p.engine]);
   if (p?.trees) facts.push(["Trees × depth", `${p.trees} × ${p.maxDepth ?? p.max_depth ?? "—"}`]);
   if (d?.rows !== undefined) facts.push(["Rows", count(Number(d.rows))]);
   if (d?.symbols !== undefined) facts.push(["Symbols", Array.isArray(d.symbols) ? count(d.symbols.length) : plain(Number(d.symbols), 0)]);
-  if (d?.from) facts.push(["From", instant(d.from, state.zone)]);
-  if (d?.to) facts.push(["To", instant(d.to, state.zone)]);
+  if (d?.from) facts.push([`From (${zone})`, dateTime(d.from, state.zone)]);
+  if (d?.to) facts.push([`To (${zone})`, dateTime(d.to, state.zone)]);
   if (d?.hash) facts.push(["Dataset hash", h("span", { class: "mono", title: d.hash }, `${String(d.hash).slice(0, 8)}…${String(d.hash).slice(-4)}`)]);
   if (!facts.length) return null;
   return h("article", { class: "card", "aria-label": "Recipe and data" }, h("header", {}, h("h2", {}, "Recipe and data")), h("div", { class: "body" }, h("dl", { class: "kv" }, facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))));

@@ -74,7 +74,7 @@ export class Shell {
       const { at, stale, before } = badge.dataset;
       const seconds = (now - Date.parse(at ?? "")) / 1000;
       const old = seconds > Number(stale);
-      const text = `${old ? "stale " : (before ?? "")}${ago(Math.floor(Math.max(0, seconds)))}${old ? "" : " ago"}`;
+      const text = `${old ? "stale " : (before ?? "")}${ago(seconds)}${old ? "" : " ago"}`;
       if (badge.dataset.text === text) continue;
       badge.dataset.text = text;
       badge.classList.toggle("stale", old);
@@ -90,7 +90,7 @@ export class Shell {
     const c = this.state.connection;
     const silent = (Date.now() - (c.last || c.since)) / 1000;
     const [glyph, look, word, more] = {
-      live: ["", "", "Live", `${ago(silent)} ago`],
+      live: ["", "", "Live", `${silent < 10 ? Math.max(0, silent).toFixed(1) + " s" : ago(silent)} ago`],
       wait: ["spin", "wait", c.tries ? `Reconnecting, try ${c.tries}` : "Connecting", ""],
       stale: ["warn", "stale", `Stale ${whole(silent)}`, ""],
       off: ["stop", "off", "Offline", ""],

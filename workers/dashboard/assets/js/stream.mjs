@@ -5,7 +5,7 @@
 
 /** Connection stale after so many ms without an event. */
 export const STALE_MS = 15000;
-const NAMES = ["open", "reset", "bar", "feature", "prediction", "outcome", "run", "alias", "health"];
+const NAMES = ["hello", "reset", "bar", "feature", "prediction", "outcome", "run", "alias", "health"];
 
 /**
  * @param {State} state

@@ -160,7 +160,7 @@ export class TrainingPage {
       { head: "Skill", num: true, cell: (/** @type {any} */ r) => skillText(r.skill) },
       { head: "Rows", num: true, cell: (/** @type {any} */ r) => count(r.rows) },
     ];
-    return h("article", { class: "card", "aria-label": "Skill by fold" }, h("header", {}, h("h2", {}, "Skill by fold"), h("span", { class: "grow" }), view), h("div", { class: "body" }, this.foldView === "chart" ? foldChart(rows, metric(run, "ceiling")) : table("Skill by fold", columns, rows)));
+    return h("article", { class: "card", "aria-label": "Skill by fold" }, h("header", {}, h("h2", {}, "Skill by fold"), h("span", { class: "grow" }), view), h("div", { class: "body foldbox" }, this.foldView === "chart" ? foldChart(rows, metric(run, "ceiling")) : table("Skill by fold", columns, rows)));
   }
 
   /** @param {Run} run */

@@ -32,11 +32,27 @@ pub const OPENAPI: &str = include_str!("../../openapi.json");
 type Answer = Result<Response, Problem>;
 
 /// One route: method, path below `/api/v1`, the parameters it knows, and who answers.
-pub(crate) struct Route {
-    pub method: &'static str,
-    pub path: &'static str,
-    pub parameters: &'static [&'static str],
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    parameters: &'static [&'static str],
     answer: MethodRouter<Arc<App>>,
+}
+
+/// A route as the description must have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteDescription {
+    /// `get` or `post`.
+    pub method: &'static str,
+    /// Path below `/api/v1`.
+    pub path: &'static str,
+    /// Names of the query parameters.
+    pub parameters: &'static [&'static str],
+}
+
+/// Every route of the interface, for whoever holds the description against it.
+pub fn described() -> Vec<RouteDescription> {
+    table().into_iter().map(|r| RouteDescription { method: r.method, path: r.path, parameters: r.parameters }).collect()
 }
 
 /// Makes a GET route of an async function `(Arc<App>, Params) -> Answer`.
@@ -54,7 +70,7 @@ macro_rules! read {
 }
 
 /// Every route of the interface.
-pub(crate) fn table() -> Vec<Route> {
+fn table() -> Vec<Route> {
     vec![
         read!("/meta", &[], meta),
         read!("/symbols", &["bar", "horizon"], history::symbols),

@@ -46,7 +46,7 @@ pub(crate) fn serve(hub: &Arc<Hub>, headers: &HeaderMap, after: Option<&str>) ->
     let events = futures::stream::unfold(session, |mut session| async move {
         let message = session.next().await?;
         let mut event = SseEvent::default().id(message.id).event(message.name).data(&*message.data);
-        if message.name == "open" || message.name == "reset" {
+        if message.name == "hello" || message.name == "reset" {
             event = event.retry(RECONNECT_AFTER);
         }
         Some((Ok::<_, Infallible>(event), session))

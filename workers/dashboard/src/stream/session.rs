@@ -55,7 +55,7 @@ impl Session {
         let opening = json!({ "now": hub.now(), "resumed": asked.is_some() && !reset });
         let first = Message {
             id: cursor.to_string(),
-            name: if reset { "reset" } else { "open" },
+            name: if reset { "reset" } else { "hello" },
             data: opening.to_string().into(),
         };
         let generation = hub.generation();

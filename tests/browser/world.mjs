@@ -1,0 +1,81 @@
+// The fixture server and the browser, started fresh and ended for sure.
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const here = dirname(fileURLToPath(import.meta.url));
+export const ROOT = join(here, "../..");
+
+/** Starts the fixture: the binary in FIXTURE, else through cargo. */
+export async function startServer() {
+  const [command, ...before] = process.env.FIXTURE ? [process.env.FIXTURE] : ["cargo", "run", "-q", "-p", "stockpipe-dashboard", "--example", "fixture", "--"];
+  const child = spawn(command, [...before, "--port", "0"], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+  const url = await new Promise((resolve, reject) => {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const found = /^listening (http:\S+)$/.exec(line);
+      if (found) resolve(found[1]);
+    });
+    child.on("exit", (code) => reject(new Error(`the fixture ended with ${code}`)));
+  });
+  return {
+    url,
+    /** @param {string} what */
+    async control(what) {
+      const response = await fetch(`${url}control/${what}`, { method: "POST" });
+      if (!response.ok) throw new Error(`${what}: ${response.status} ${await response.text()}`);
+      return response.status === 204 ? null : response.json();
+    },
+    /** @param {string} path */
+    api: (path) => fetch(`${url}api/v1/${path}`).then((r) => r.json()),
+    async stop() {
+      const ended = new Promise((resolve) => child.on("exit", resolve));
+      child.removeAllListeners("exit");
+      const gone = new Promise((resolve) => child.on("exit", resolve));
+      await fetch(`${url}control/quit`, { method: "POST" }).catch(() => {});
+      const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
+      await Promise.race([ended, gone]);
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** A Chromium with a profile of its own. */
+export async function startBrowser() {
+  const profile = mkdtempSync(join(tmpdir(), "stockpipe-browser-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    viewport: { width: 1440, height: 1000 },
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
+  });
+  return {
+    context,
+    async stop() {
+      await context.close();
+      rmSync(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+/**
+ * Waits for a condition, and prints what was seen when it does not come.
+ * @template T
+ * @param {string} what
+ * @param {() => Promise<T>} look
+ * @param {(seen: T) => boolean} good
+ */
+export async function until(what, look, good, seconds = 15) {
+  const end = Date.now() + seconds * 1000;
+  let seen;
+  for (;;) {
+    seen = await look();
+    if (good(seen)) return seen;
+    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s; last seen ${JSON.stringify(seen)}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
