@@ -23,4 +23,4 @@ pub use metrics::{MetricError, Metrics};
 pub use process::{Usage, usage};
 pub use retry::{Classified, RetryPolicy, retry};
 pub use shutdown::Shutdown;
-pub use uds::{ServeError, serve_tcp, serve_uds};
+pub use uds::{ServeError, Serving, serve_tcp, serve_uds};

@@ -102,7 +102,8 @@ mod tests {
     #[tokio::test]
     async fn repeats_what_passes() {
         let calls = AtomicU32::new(0);
-        let done = retry(quick(), &Shutdown::new(), "test", || async {
+        let shutdown = Shutdown::new();
+        let done = retry(quick(), &shutdown, "test", || async {
             match calls.fetch_add(1, Ordering::Relaxed) {
                 0 => Err(Failure(ErrorKind::Retry)),
                 1 => Err(Failure(ErrorKind::Unavailable)),

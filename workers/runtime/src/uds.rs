@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    pin::Pin,
 };
 
 use axum::Router;
@@ -49,24 +50,27 @@ impl Classified for ServeError {
     }
 }
 
+/// A server to await; it ends with the shutdown.
+pub type Serving = Pin<Box<dyn Future<Output = Result<(), ServeError>> + Send>>;
+
 /// Listens on `address` and serves `router` until the shutdown is cancelled. Returns where it listens (port 0 is
 /// resolved) and the task to await. Requests in flight end with the process: streams to browsers never would.
 pub async fn serve_tcp(
     address: SocketAddr,
     router: Router,
     shutdown: Shutdown,
-) -> Result<(SocketAddr, impl Future<Output = Result<(), ServeError>>), ServeError> {
+) -> Result<(SocketAddr, Serving), ServeError> {
     let listen = |error| ServeError::Listen { address: address.to_string(), error };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
     let bound = listener.local_addr().map_err(listen)?;
-    let task = async move {
+    let task = Box::pin(async move {
         tokio::select! {
             ended = axum::serve(listener, router) => {
                 ended.map_err(|error| ServeError::Serve { address: bound.to_string(), error })
             }
             () = shutdown.cancelled() => Ok(()),
         }
-    };
+    });
     Ok((bound, task))
 }
 
@@ -86,7 +90,7 @@ pub async fn serve_uds(
     path: impl AsRef<Path>,
     router: Router,
     shutdown: Shutdown,
-) -> Result<impl Future<Output = Result<(), ServeError>>, ServeError> {
+) -> Result<Serving, ServeError> {
     let path = path.as_ref().to_path_buf();
     let address = path.display().to_string();
     let listen = |error| ServeError::Listen { address: address.clone(), error };
@@ -98,11 +102,11 @@ pub async fn serve_uds(
     let listener = UnixListener::bind(&path).map_err(listen)?;
     let unlink = Unlink(path.clone());
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(listen)?;
-    Ok(async move {
+    Ok(Box::pin(async move {
         let _unlink = unlink;
         tokio::select! {
             ended = axum::serve(listener, router) => ended.map_err(|error| ServeError::Serve { address, error }),
             () = shutdown.cancelled() => Ok(()),
         }
-    })
+    }))
 }
