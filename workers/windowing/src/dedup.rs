@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 
-use hashbrown::{HashTable, hash_table::Entry};
 use market::{Ohlcv, Timestamp};
 use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
@@ -68,14 +67,18 @@ pub(crate) struct Copied {
     pub identical: bool,
 }
 
+/// A remembered tick. The key's two halves, not a u128, whose alignment would make the entry longer.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
-    // Two halves: a u128 would align the entry to 48 bytes.
-    key: Option<(u64, u64)>,
+    /// [`NO_KEY`] where nothing can be a copy of it.
+    key: (u64, u64),
     payload: u64,
     ts: i64,
     offset: u64,
 }
+
+/// The hash no tick is given: one that has it is never found, which costs one duplicate in 2^128.
+const NO_KEY: (u64, u64) = (0, 0);
 
 impl Seen {
     /// What a tick of the same key is a copy of, where this entry still counts.
@@ -86,28 +89,59 @@ impl Seen {
     }
 }
 
-/// The set.
+/// Where a key is, or where it would go.
+enum Place {
+    Known { slot: usize, seq: u32 },
+    Free { slot: usize, fresh: bool },
+}
+
+/// The set: a ring in offset order, and a table from keys to the newest entry of each.
+///
+/// The table is probed linearly. A slot is a tag of the key above the entry's sequence number; the number alone tells
+/// whether the entry has left the ring, so leaving costs nothing, and the slot is used again by the next key that passes.
+/// Slots that were ever used are counted, and the table is built anew before they make probes long.
 #[derive(Debug)]
 pub(crate) struct Dedup {
     entries: usize,
     ring: VecDeque<Seen>,
     /// Sequence number of `ring[0]`; numbers wrap, the ring is far shorter than their range.
     front: u32,
-    /// Sequence numbers of the newest entry of each key.
-    table: HashTable<u32>,
+    /// 0 is a slot never used. The length is a power of two.
+    slots: Vec<u64>,
+    used: usize,
+    /// Sequence number at which the table was built.
+    built: u32,
     /// Entries with a lower ts no longer count, microseconds.
     pub floor: i64,
     /// Accepted ticks at lower offsets are not in the set.
     from: u64,
 }
 
+/// Least slots of a table.
+const SLOTS: usize = 64;
+/// A table is built anew before sequence numbers come round.
+const ROUND: u32 = 1 << 31;
+
 fn halves(key: u128) -> (u64, u64) {
     (key as u64, (key >> 64) as u64)
 }
 
+fn tagged(key: (u64, u64), seq: u32) -> u64 {
+    (key.1 | 1) << 32 | u64::from(seq)
+}
+
 impl Dedup {
     pub(crate) fn new(entries: usize, floor: i64, from: u64) -> Self {
-        Self { entries, ring: VecDeque::new(), front: 0, table: HashTable::new(), floor, from }
+        Self {
+            entries,
+            ring: VecDeque::new(),
+            front: 0,
+            slots: vec![0; SLOTS],
+            used: 0,
+            built: 0,
+            floor,
+            from,
+        }
     }
 
     /// The least offset whose tick can be in the set.
@@ -115,39 +149,86 @@ impl Dedup {
         self.ring.front().map_or(self.from, |seen| seen.offset)
     }
 
+    #[inline]
+    fn place(&self, key: (u64, u64)) -> Place {
+        let mask = self.slots.len() - 1;
+        let mut slot = key.0 as usize & mask;
+        let mut left = None;
+        loop {
+            let value = self.slots[slot];
+            if value == 0 {
+                return Place::Free { slot: left.unwrap_or(slot), fresh: left.is_none() };
+            }
+            let seq = value as u32;
+            match self.ring.get(seq.wrapping_sub(self.front) as usize) {
+                Some(seen) if value == tagged(key, seq) && seen.key == key => {
+                    return Place::Known { slot, seq };
+                }
+                Some(_) => {}
+                None => left = left.or(Some(slot)),
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
     /// Whether a tick is a copy; nothing is remembered.
     pub(crate) fn find(&self, identity: &Identity) -> Option<Copied> {
-        let key = halves(identity.key?);
-        let at = |seq: u32| &self.ring[seq.wrapping_sub(self.front) as usize];
-        let seq = self.table.find(key.0, |&s| at(s).key == Some(key))?;
-        at(*seq).copied_by(identity, self.floor)
+        match self.place(halves(identity.key?)) {
+            Place::Known { seq, .. } => {
+                self.ring[seq.wrapping_sub(self.front) as usize].copied_by(identity, self.floor)
+            }
+            Place::Free { .. } => None,
+        }
     }
 
     /// Remembers an accepted tick, unless it is a copy: then says of which.
     #[inline]
     pub(crate) fn insert(&mut self, identity: &Identity, ts: i64, offset: u64) -> Option<Copied> {
-        let key = identity.key.map(halves);
+        let key = identity.key.map_or(NO_KEY, halves);
         let seq = self.front.wrapping_add(self.ring.len() as u32);
-        if let Some(key) = key {
-            let (ring, front) = (&self.ring, self.front);
-            let at = |s: u32| &ring[s.wrapping_sub(front) as usize];
-            let entry =
-                self.table.entry(key.0, |&s| at(s).key == Some(key), |&s| at(s).key.map_or(0, |k| k.0));
-            match entry {
-                Entry::Occupied(mut known) => {
-                    if let Some(copied) = at(*known.get()).copied_by(identity, self.floor) {
+        if key != NO_KEY {
+            if (self.used + 1) * 4 > self.slots.len() * 3 || seq.wrapping_sub(self.built) > ROUND {
+                self.build();
+            }
+            match self.place(key) {
+                Place::Known { slot, seq: known } => {
+                    let seen = &self.ring[known.wrapping_sub(self.front) as usize];
+                    if let Some(copied) = seen.copied_by(identity, self.floor) {
                         return Some(copied);
                     }
                     // Too old to count, and its like can only be newer: the newcomer takes its place.
-                    *known.get_mut() = seq;
+                    self.slots[slot] = tagged(key, seq);
                 }
-                Entry::Vacant(slot) => {
-                    slot.insert(seq);
+                Place::Free { slot, fresh } => {
+                    self.slots[slot] = tagged(key, seq);
+                    self.used += usize::from(fresh);
                 }
             }
         }
         self.ring.push_back(Seen { key, payload: identity.payload, ts, offset });
         None
+    }
+
+    /// Builds the table from the ring, with room for as much again.
+    #[cold]
+    fn build(&mut self) {
+        let slots = ((self.ring.len() + 1) * 2).next_power_of_two().max(SLOTS);
+        self.slots.clear();
+        self.slots.resize(slots, 0);
+        (self.used, self.built) = (0, self.front);
+        for i in 0..self.ring.len() {
+            let (key, seq) = (self.ring[i].key, self.front.wrapping_add(i as u32));
+            if key != NO_KEY {
+                let slot = match self.place(key) {
+                    Place::Known { slot, .. } => slot,
+                    Place::Free { slot, .. } => {
+                        self.used += 1;
+                        slot
+                    }
+                };
+                self.slots[slot] = tagged(key, seq);
+            }
+        }
     }
 
     /// Moves the floor up and forgets what no longer counts. Call after every accepted tick.
@@ -158,15 +239,9 @@ impl Dedup {
             if seen.ts >= self.floor && self.ring.len() <= self.entries {
                 return;
             }
-            let (seen, seq) = (*seen, self.front);
-            if let Some(key) = seen.key
-                && let Ok(known) = self.table.find_entry(key.0, |&s| s == seq)
-            {
-                known.remove();
-            }
+            self.from = seen.offset + 1;
             self.ring.pop_front();
             self.front = self.front.wrapping_add(1);
-            self.from = seen.offset + 1;
         }
     }
 
@@ -182,6 +257,6 @@ impl Dedup {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.ring.capacity() * size_of::<Seen>() + self.table.capacity() * 5
+        self.ring.capacity() * size_of::<Seen>() + self.slots.capacity() * size_of::<u64>()
     }
 }

@@ -46,10 +46,27 @@ impl SymbolState {
     }
 }
 
+/// A name as the table compares it: up to 16 bytes in place, so that finding a symbol reads nothing but the table. A name
+/// has no zero byte, so padding tells no two names the same.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    short: [u8; 16],
+    hash: u64,
+    index: u32,
+}
+
+/// A name in place; `None` where it is too long.
+#[inline]
+fn short(name: &str) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+    Some(bytes)
+}
+
 /// All symbols.
 #[derive(Debug, Default)]
 pub(crate) struct Symbols {
-    table: HashTable<u32>,
+    table: HashTable<Entry>,
     pub states: Vec<SymbolState>,
     /// The next end of each, beside the states so that a scan for due rows reads nothing else.
     pub next_close: Vec<i64>,
@@ -69,20 +86,26 @@ impl Symbols {
 
     #[inline]
     pub(crate) fn find(&self, name: &str, hash: u128) -> Option<usize> {
-        let found = self.table.find(low(hash), |&i| self.states[i as usize].symbol.as_str() == name);
-        found.map(|i| *i as usize)
+        let hash = low(hash);
+        let found = match short(name) {
+            Some(short) => self.table.find(hash, |e| e.short == short),
+            None => self
+                .table
+                .find(hash, |e| e.hash == hash && self.states[e.index as usize].symbol.as_str() == name),
+        };
+        found.map(|e| e.index as usize)
     }
 
     pub(crate) fn insert(&mut self, state: SymbolState, next_close: i64) -> usize {
-        let i = self.states.len();
+        let index = self.states.len();
         let hash = low(crate::dedup::symbol_hash(state.symbol.as_str()));
+        // A long name is all zeros in place, which no short name is.
+        let short = short(state.symbol.as_str()).unwrap_or_default();
         self.states.push(state);
         self.next_close.push(next_close);
-        let states = &self.states;
-        let rehash = |&i: &u32| low(crate::dedup::symbol_hash(states[i as usize].symbol.as_str()));
-        self.table.insert_unique(hash, i as u32, rehash);
+        self.table.insert_unique(hash, Entry { short, hash, index: index as u32 }, |e| e.hash);
         self.rank.clear();
-        i
+        index
     }
 
     /// Removes the symbols whose newest tick ended at or before `cut`, naming them in `removed`.

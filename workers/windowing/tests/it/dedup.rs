@@ -91,3 +91,23 @@ fn an_id_beats_the_payload() {
         []
     );
 }
+
+/// Far more ticks than entries, so that slots are used again and the table is built anew many times, against a list.
+#[test]
+fn the_table_survives_many_rounds() {
+    let (mut p, mut kept) = (partition(&with(DedupBy::Payload, 50, 60)), Kept::default());
+    let mut remembered: Vec<i64> = Vec::new();
+    let mut copies = Vec::new();
+    for i in 0..20_000_i64 {
+        // Every third record goes back by up to 80, which is often too far.
+        let at = if i % 3 == 2 { (i - (i * 31) % 80).max(0) } else { i };
+        if remembered.iter().rev().take(50).any(|r| *r == at) {
+            copies.push(i as u64);
+        } else {
+            remembered.push(at);
+        }
+        apply(&mut p, &tick("A", at, 1.0), &mut kept);
+    }
+    assert!(copies.len() > 1_000);
+    assert_eq!(kept.dead.iter().map(|d| d.offset).collect::<Vec<_>>(), copies);
+}

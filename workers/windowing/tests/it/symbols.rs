@@ -65,3 +65,18 @@ fn a_key_that_is_not_the_symbol_is_counted() {
     }
     assert_eq!((p.counters().key_mismatches, p.counters().stored), (1, 3));
 }
+
+#[test]
+fn long_names_and_short_ones_stay_apart() {
+    let (mut p, mut kept) = (partition(&windows_only()), Kept::default());
+    let names =
+        ["x".repeat(16), "x".repeat(17), "x".repeat(64), format!("{}y", "x".repeat(63)), "x".to_owned()];
+    for round in 0..2 {
+        for (i, name) in names.iter().enumerate() {
+            apply(&mut p, &tick(name, round * 9 + i as i64, 1.0), &mut kept);
+        }
+    }
+    assert_eq!((p.symbol_count(), kept.raw.len()), (5, 10));
+    p.provisional(false, &mut kept);
+    assert!(kept.rows.iter().all(|r| r.n == 2));
+}
