@@ -1,7 +1,7 @@
 // The fixture server and the browser, started fresh and ended for sure.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -44,6 +44,14 @@ export async function startServer() {
   };
 }
 
+/** Tries changed style and modules without a build: ASSETS names their folder. @param {import("playwright-core").BrowserContext} context @param {string} folder */
+async function serveFromDisk(context, folder) {
+  await context.route(/\.(mjs|css)$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: readFileSync(join(folder, new URL(route.request().url()).pathname)) });
+  });
+}
+
 /** A Chromium with a profile of its own. */
 export async function startBrowser() {
   const profile = mkdtempSync(join(tmpdir(), "stockpipe-browser-"));
@@ -53,6 +61,7 @@ export async function startBrowser() {
     viewport: { width: 1440, height: 1000 },
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
   });
+  if (process.env.ASSETS) await serveFromDisk(context, process.env.ASSETS);
   return {
     context,
     async stop() {

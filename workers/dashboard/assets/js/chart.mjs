@@ -53,6 +53,8 @@ export class PriceChart {
     this.byTime = new Map();
     /** @type {{from: number, to: number}[]} */
     this.gaps = [];
+    /** Slots between the last bar and the right edge. */
+    this.aheadSlots = FREE_SLOTS;
     /** Look of a candle that is drawn by hand. @type {Record<string, string> | null} */
     this.provisionalLook = null;
     const chart = createChart(this.plot, { autoSize: true, ...this.looks() });
@@ -252,6 +254,7 @@ export class PriceChart {
       const from = barTime(last) + step;
       const end = Math.min(Math.max(furthest, from) + FREE_SLOTS * step, from + 200 * step);
       for (let t = from; t <= end; t += step) slots.push(t);
+      this.aheadSlots = Math.min(12, Math.round((end - from) / step) + 1);
     }
     this.slots.setData(slots.map((time) => ({ time: /** @type {any} */ (time) })));
     this.priceMarks.provisional = last && !last.final ? { ...last, time: barTime(last) } : null;
@@ -392,10 +395,9 @@ export class PriceChart {
   }
 
   goLive() {
-    const slots = Math.floor((this.plot.clientWidth - 76) / 9.4);
     const scale = this.chart.timeScale();
-    scale.applyOptions({ barSpacing: 9.4, rightOffset: 1 });
-    if (slots > 0) scale.scrollToPosition(1, false);
+    scale.applyOptions({ barSpacing: 9.4, rightOffset: this.aheadSlots });
+    scale.scrollToPosition(this.aheadSlots, false);
   }
 
   isLive() {

@@ -5,8 +5,6 @@ mod event;
 mod hub;
 mod reports;
 mod session;
-#[cfg(test)]
-mod tests;
 
 use std::convert::Infallible;
 use std::sync::Arc;
