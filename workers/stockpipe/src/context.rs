@@ -88,8 +88,8 @@ impl Context {
         };
         let lake = LocalLake::open(dir.join("lake"))?;
         claim(&lake, dir, &pipeline).await?;
-        let log = SegmentLog::open(dir.join("log"), SegmentOptions::default()).await?;
-        let store = RedbStore::open(dir.join("features.redb")).await?;
+        let log = SegmentLog::open(dir.join("log"), SegmentOptions::default())?;
+        let store = RedbStore::open(dir.join("features.redb"))?;
         Ok(Self {
             pipeline: Arc::new(pipeline),
             runs,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use market::ErrorKind;
+use runtime::Classified as _;
 
 /// A command's failure. Its text names the thing, the reason and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,11 +55,12 @@ from_kinds!(
     runtime::LockError,
     registry::RegistryError,
     trainer::TrainError,
-    predictor::PredictError,
-    ingest::IngestError,
+    predictor::PredictorError,
+    ingest::Error,
     producer::ProduceError,
     producer::ImportError,
-    dashboard::DashboardError,
+    lake::history::HistoryError,
+    runtime::ServeError,
 );
 
 impl From<crate::output::Closed> for Failure {

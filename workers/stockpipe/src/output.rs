@@ -128,7 +128,7 @@ impl Table {
             return b"no rows\n".to_vec();
         }
         let mut table = comfy_table::Table::new();
-        table.load_preset(comfy_table::presets::NOTHING);
+        table.load_style(comfy_table::presets::NOTHING);
         table.set_header(self.head.iter().map(|h| h.to_uppercase()));
         for (i, _) in self.head.iter().enumerate() {
             let numeric = self.rows.iter().all(|r| r[i].is_number() || r[i].is_null());

@@ -8,6 +8,7 @@ use crds::{
     pipeline::{
         calendar::CalendarKind,
         features::{DedupBy, OhlcOrder},
+        producer::ProducerModel,
         promotion::PromotionMode,
         source::OnGap,
     },
@@ -140,7 +141,7 @@ pub fn trainer(
     let override_ = template.promotion.as_ref();
     let mode = override_.and_then(|p| p.mode).unwrap_or(promotion.mode);
     let bars_of = |d: crds::Duration| {
-        u32::try_from(span(d).micros().div_ceil(bar.micros())).unwrap_or(u32::MAX)
+        u32::try_from(span(d).micros().unsigned_abs().div_ceil(bar.micros().unsigned_abs())).unwrap_or(u32::MAX)
     };
     Ok(trainer::Settings {
         pipeline: pipeline.name().to_owned(),
@@ -159,7 +160,9 @@ pub fn trainer(
         horizons: template.target.horizons.iter().map(|h| whole(*h)).collect(),
         validation: trainer::Validation {
             folds: whole(template.validation.folds),
-            rolling: template.validation.window == WindowKind::Rolling,
+            rolling: match template.validation.window {
+                WindowKind::Expanding => false,
+            },
             purge: template.validation.purge.map(bars_of),
             embargo: template.validation.embargo.map(bars_of),
         },
@@ -254,4 +257,40 @@ pub fn dashboard(context: &Context, listen: std::net::SocketAddr) -> Result<dash
 
 fn features_watermark(pipeline: &StockPipeline) -> f64 {
     span(pipeline.spec.features.watermark).micros() as f64 / 1e6
+}
+
+/// The manifest's producer.
+pub fn producer(pipeline: &StockPipeline) -> Result<producer::ProduceSettings, Failure> {
+    let spec = &pipeline.spec.producer;
+    let model = |m: ProducerModel| match m {
+        ProducerModel::Gbm => producer::Model::Gbm,
+        ProducerModel::Ar1 => producer::Model::Ar1,
+        ProducerModel::Signal => producer::Model::Signal,
+        ProducerModel::Regime => producer::Model::Regime,
+        ProducerModel::Iid => producer::Model::Iid,
+    };
+    let mut symbols = Vec::new();
+    for name in &spec.symbols {
+        let symbol = market::Symbol::parse(name)
+            .map_err(|e| Failure::bad_input(format!("producer.symbols: {e}")))?;
+        let mut made = producer::SymbolSpec::new(symbol, model(spec.model));
+        if let Some(own) = spec.overrides.iter().find(|o| o.symbol == *name) {
+            made.model = own.model.map_or(made.model, model);
+            made.phi = own.phi.as_ref().map_or(made.phi, crds::Decimal::value);
+            made.volatility = own.volatility.as_ref().map_or(made.volatility, crds::Decimal::value);
+            made.switch_before = own.switch_before.map(span);
+        }
+        symbols.push(made);
+    }
+    let settings = producer::ProduceSettings {
+        bar: span(pipeline.spec.predictor.bar.duration()),
+        tick_span: pipeline.spec.source.tick_span.map(span),
+        ticks_per_second: whole(spec.ticks_per_second),
+        symbols,
+        seed: u64::try_from(spec.seed).unwrap_or(0),
+        backfill: spec.backfill.map(span),
+        count: None,
+    };
+    settings.validate()?;
+    Ok(settings)
 }

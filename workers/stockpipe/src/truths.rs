@@ -3,22 +3,41 @@
 use std::collections::BTreeMap;
 
 use crds::StockPipeline;
+use producer::Truth;
 
 use crate::{Failure, settings};
 
 /// The truths of the symbols that the manifest's producer makes; empty where no producer runs.
-pub fn of(pipeline: &StockPipeline) -> Result<BTreeMap<String, trainer::Truth>, Failure> {
+fn known(pipeline: &StockPipeline) -> Result<Vec<(String, Truth)>, Failure> {
     if !pipeline.spec.producer.enabled {
-        return Ok(BTreeMap::new());
+        return Ok(Vec::new());
     }
-    let settings = settings::producer(pipeline)?;
     let horizons: Vec<u32> =
         pipeline.spec.predictor.horizons.iter().filter_map(|h| u32::try_from(*h).ok()).collect();
-    Ok(settings
-        .truths(&horizons)
-        .into_iter()
-        .map(|(symbol, truth)| {
-            (symbol, trainer::Truth { name: truth.name, ceilings: truth.ceilings })
+    Ok(settings::producer(pipeline)?.truths(&horizons))
+}
+
+/// For the report of a training run.
+pub fn for_trainer(pipeline: &StockPipeline) -> Result<BTreeMap<String, trainer::Truth>, Failure> {
+    let truths = known(pipeline)?.into_iter();
+    Ok(truths
+        .map(|(symbol, t)| (symbol, trainer::Truth { name: t.name, ceilings: t.ceilings }))
+        .collect())
+}
+
+/// For the SYNTHETIC badge.
+pub fn for_dashboard(pipeline: &StockPipeline) -> Result<Vec<dashboard::Truth>, Failure> {
+    let truths = known(pipeline)?.into_iter();
+    Ok(truths
+        .map(|(symbol, t)| {
+            let model = t.model.as_str().to_owned();
+            let parameters = t.name.strip_prefix(&model).unwrap_or_default().trim().replace("phi", "φ");
+            let ceilings = t
+                .ceilings
+                .into_iter()
+                .map(|(horizon, skill)| dashboard::Ceiling { horizon, skill })
+                .collect();
+            dashboard::Truth { symbol, model, parameters, ceilings }
         })
         .collect())
 }

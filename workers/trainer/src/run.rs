@@ -107,14 +107,9 @@ async fn execute(
         return again(settings, components, &registry, published.version).await;
     }
     reporter.phase(Phase::Loading, 1, None);
-    record(
-        components,
-        settings,
-        started_at,
-        &events.borrow_and_update().clone(),
-        running(Phase::Loading, None),
-    )
-    .await?;
+    // The guard of the channel must not live across the write.
+    let event = events.borrow_and_update().clone();
+    record(components, settings, started_at, &event, running(Phase::Loading, None)).await?;
     let spec = Arc::new(BarEngineSpec::new(
         settings.indicators.clone(),
         settings.data.bar,

@@ -1,5 +1,7 @@
 //! `stockpipe dataset`: the point-in-time training matrix as one Parquet file.
 
+use std::collections::BTreeMap;
+
 use super::{bars, select};
 use crate::{Context, Failure, cli, output::Output, settings};
 
@@ -8,21 +10,34 @@ const CHUNK: usize = 1 << 20;
 
 /// Writes the matrix to stdout; `--out` is the caller's business.
 pub async fn dataset(context: &Context, args: &cli::DatasetArgs, out: &Output) -> Result<(), Failure> {
-    let newest = bars::newest(context).await?;
-    let from = select::bound("--from", Some(&args.from), newest)?;
-    let to = select::bound("--to", Some(&args.to), newest)?;
-    let as_of = select::bound("--as-of", args.as_of.as_deref(), newest)?.or(newest);
+    let as_of = select::bound("--as-of", args.as_of.as_deref(), bars::newest(context).await?)?;
+    let instant = |flag: &str, text: &str| {
+        trainer::Instant::parse(text).map_err(|e| Failure::bad_input(format!("{flag}: {e}")))
+    };
     let run = crds::run_from_pipeline(&context.pipeline);
     let settings = settings::trainer(
         &context.pipeline,
         &run,
-        "dataset".to_owned(),
-        "dataset".to_owned(),
+        String::new(),
+        String::new(),
         Context::ROOT,
         None,
-        Default::default(),
+        BTreeMap::new(),
     )?;
-    let matrix = trainer::dataset(&settings, context.lake.clone(), from, to, as_of).await?;
+    let wanted = trainer::PointInTime {
+        root: settings.root,
+        indicators: settings.indicators,
+        calendar: settings.calendar,
+        data: trainer::Data {
+            from: instant("--from", &args.from)?,
+            to: instant("--to", &args.to)?,
+            ..settings.data
+        },
+        horizons: settings.horizons,
+        as_of,
+    };
+    let (matrix, rows) = trainer::point_in_time(&*context.lake, &wanted).await?;
+    out.note(format!("{rows} rows")).await?;
     for chunk in matrix.chunks(CHUNK) {
         out.out(chunk.to_vec()).await?;
     }

@@ -109,7 +109,7 @@ pub async fn show(context: &Context, args: &cli::ModelsShowArgs, out: &Output) -
             out.out(format!("{value:#}\n")).await?;
             continue;
         }
-        let card = registry.file(number, registry::file::CARD).await?;
+        let card = registry.read_file(number, registry::file::CARD).await?;
         let mut text = String::from_utf8_lossy(&card).into_owned();
         let _ = writeln!(text, "\nFiles (SHA-256 verified):");
         for file in &bundle.manifest.files {

@@ -79,7 +79,7 @@ pub async fn run_training(
     shutdown: Shutdown,
     progress: impl Fn(Progress) + Send + Sync + 'static,
 ) -> Result<RunOutcome, TrainingFailure> {
-    let known = truths::of(&context.pipeline)?;
+    let known = truths::for_trainer(&context.pipeline)?;
     let settings = settings::trainer(
         &context.pipeline,
         &run.run,
@@ -95,7 +95,7 @@ pub async fn run_training(
         clock: context.instant_clock(),
         stop: Arc::new(move || shutdown.is_draining()),
     };
-    Ok(trainer::train(settings, components, Arc::new(progress)).await?)
+    Ok(trainer::train(settings, components, progress).await?)
 }
 
 /// The command: progress on stderr, the report or the status object on stdout. Exit code 3 when a gate refused.
@@ -115,7 +115,7 @@ pub async fn train(
         cli::Format::Json => out.out(format!("{:#}\n", outcome.status)).await?,
         cli::Format::Table | cli::Format::Csv => out.out(outcome.report.clone()).await?,
     }
-    Ok(if outcome.passed { 0 } else { 3 })
+    Ok(outcome.exit_code())
 }
 
 /// One line a step: `training 42 %, about 8 s left`.

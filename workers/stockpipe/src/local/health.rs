@@ -51,7 +51,7 @@ impl Health {
             read: 0,
             per_second: None,
             measured_at: since,
-            cpu: runtime::process::usage().cpu.as_secs_f64(),
+            cpu: runtime::usage().cpu.as_secs_f64(),
             cpu_share: None,
         };
         Self { clock, ingest, predictor, roles, since, rate: Mutex::new(rate) }
@@ -63,7 +63,7 @@ impl Health {
 
     /// `/status` about the process.
     pub fn process(&self, pipeline: &StockPipeline) -> Value {
-        let usage = runtime::process::usage();
+        let usage = runtime::usage();
         json!({
             "pipeline": pipeline.name(),
             "pid": std::process::id(),
@@ -102,7 +102,7 @@ impl Health {
             tiles.push(tile("forecasts", "Forecasts made", Some(made.made as f64), "", 0));
             tiles.push(tile("outcomes", "Outcomes joined", Some(made.joined as f64), "", 0));
         }
-        let rss = runtime::process::usage().rss_bytes as f64 / f64::from(1 << 20);
+        let rss = runtime::usage().rss_bytes as f64 / f64::from(1 << 20);
         tiles.push(tile("rss", "Memory", Some(rss), "MiB", 0));
         Measurements {
             tiles,
@@ -143,7 +143,7 @@ impl Health {
         let Ok(mut rate) = self.rate.lock() else { return Vec::new() };
         let seconds = rate.at.elapsed().as_secs_f64();
         if seconds >= RATE_SECONDS {
-            let cpu = runtime::process::usage().cpu.as_secs_f64();
+            let cpu = runtime::usage().cpu.as_secs_f64();
             rate.per_second = Some(read.saturating_sub(rate.read) as f64 / seconds);
             rate.cpu_share = Some((cpu - rate.cpu) / seconds * 100.0);
             (rate.at, rate.read, rate.measured_at, rate.cpu) = (Instant::now(), read, at, cpu);

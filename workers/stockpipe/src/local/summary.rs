@@ -60,6 +60,6 @@ pub async fn collect(context: &Context, counters: &Counters, work: &Work) -> Res
         "commits": work.commits,
         "committed_until": work.committed_until,
         "elapsed_seconds": format!("{:.3}", work.elapsed.as_secs_f64()),
-        "peak_rss_bytes": runtime::process::usage().peak_rss_bytes,
+        "peak_rss_bytes": runtime::usage().peak_rss_bytes,
     }))
 }

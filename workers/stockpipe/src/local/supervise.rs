@@ -1,7 +1,7 @@
 //! Starts the roles, notices their ends, and drains them in the order data flows: source, ingest, predictor, the rest.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -19,7 +19,7 @@ use super::{
     summary::{self, Work},
     training::{self, Owed, Surroundings},
 };
-use crate::{Context, Failure, import, settings};
+use crate::{Context, Failure, import, settings, truths};
 
 /// How often the end of all work is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -35,14 +35,14 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
     shutdown
         .follow_signals()
         .map_err(|e| Failure::new(ErrorKind::Misconfigured, format!("signals cannot be followed: {e}")))?;
-    let milestones = Arc::new(Milestones::new());
+    let milestones = Arc::new(Milestones::new(truths::for_trainer(&context.pipeline)?));
     let ticks = context.ticks_topic().await?;
     context.output_topics().await?;
 
     let admin = AdminState::new(Metrics::new());
     let ingest_status = Arc::new(ingest::Status::new());
     let predictor_status = Arc::new(predictor::Status::new());
-    let producer_status = Arc::new(producer::Status::new());
+    let produced = Arc::new(Mutex::new(None::<producer::Progress>));
     let health = Arc::new(Health::new(
         context.clock.clone(),
         ingest_status.clone(),
@@ -83,21 +83,25 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
                 lake: context.lake.clone(),
                 store: context.store.clone(),
                 clock: context.instant_clock(),
+                metrics: admin.metrics().clone(),
                 status: predictor_status.clone(),
             },
             to_predictor.clone(),
-            admin.metrics().clone(),
         );
         Ok::<_, Failure>(tokio::spawn(async move { Ok(role.await?) }))
     }).transpose()?;
     let mut source: Option<Role<()>> = if plan.roles.source {
-        start_source(&context, &plan, ticks.clone(), &producer_status, &milestones, &to_source)
+        start_source(&context, &plan, ticks.clone(), &produced, &milestones, &to_source)
     } else {
         None
     };
     let owed = Owed::default();
     let mut trainer: Option<Role<()>> = plan.roles.trainer.then(|| {
-        let filling = { let p = producer_status.clone(); let s = ingest_status.clone(); let is_producer = matches!(plan.source, Source::Producer(_)); move || is_producer && !(p.is_live() && is_caught_up(&s)) };
+        let filling = {
+            let (produced, status) = (produced.clone(), ingest_status.clone());
+            let makes_history = matches!(plan.source, Source::Producer(_));
+            move || makes_history && !(is_live(&produced) && is_caught_up(&status))
+        };
         let rows = { let s = ingest_status.clone(); move |bar: &str| s.counters().rows.get(bar).copied().unwrap_or(0) };
         let committed = { let s = ingest_status.clone(); move |bar: &str| committed_rows(&s, bar) };
         let commit = { let s = ingest_status.clone(); move || s.request_commit() };
@@ -272,7 +276,7 @@ fn start_source(
     context: &Context,
     plan: &Plan,
     ticks: Arc<dyn Topic>,
-    status: &Arc<producer::Status>,
+    produced: &Arc<Mutex<Option<producer::Progress>>>,
     milestones: &Arc<Milestones>,
     shutdown: &Shutdown,
 ) -> Option<Role<()>> {
@@ -285,21 +289,37 @@ fn start_source(
             Ok(())
         })),
         Source::Producer(settings) => {
-            let status = status.clone();
+            let produced = produced.clone();
             Some(tokio::spawn(async move {
+                let started = Instant::now();
+                let backfill = settings.backfill.is_some();
+                let said = milestones.clone();
+                let progress = move |now: producer::Progress| {
+                    let before = produced.lock().ok().and_then(|mut at| at.replace(now));
+                    if backfill && now.live && before.is_none_or(|b| !b.live) {
+                        said.say(&format!(
+                            "backfill done: {} ticks up to {} in {:.1} s",
+                            now.ticks,
+                            now.through,
+                            started.elapsed().as_secs_f64()
+                        ));
+                    }
+                };
                 let components = producer::Components {
                     log: context.log.clone(),
                     topic: ticks,
                     clock: context.clock.clone(),
-                    status,
+                    progress: Arc::new(progress),
                 };
-                let said = milestones.clone();
-                let backfilled = move |done: producer::BackfillDone| said.say(&format!("backfill done: {done}"));
-                producer::produce(settings, components, backfilled, shutdown).await?;
+                producer::produce::run(settings, components, shutdown).await?;
                 Ok(())
             }))
         }
     }
+}
+
+fn is_live(produced: &Mutex<Option<producer::Progress>>) -> bool {
+    produced.lock().is_ok_and(|at| at.is_some_and(|p| p.live))
 }
 
 /// Says when the first forecast and the first outcome are there, then ends.
