@@ -9,9 +9,10 @@
 use std::{hint::black_box, sync::Arc, time::Instant};
 
 use market::{
-    DecodeRules, FeatureRow, Ohlcv, Record, RecordBatch, Span, Tick, Timestamp, decode, encode_tick,
+    DecodeRules, FeatureRow, Ohlcv, Record, RecordBatch, Span, Tick, Timestamp, decode, decode_reference,
+    encode_tick,
 };
-use windowing::{DeadLetter, Partition, RawRow, Semantics, Sink};
+use windowing::{DeadLetter, Dedup, DedupBy, Partition, RawRow, Semantics, Sink};
 
 #[derive(Default)]
 struct Count {
@@ -90,12 +91,22 @@ fn main() {
             let _ = black_box(decode(record.value, DecodeRules::default()));
         }
     });
+    rate("decode by serde_json", batch.len(), || {
+        for record in batch.iter() {
+            let _ = black_box(decode_reference(record.value, DecodeRules::default()));
+        }
+    });
     let base = Semantics { tick_span: None, partitions: 16, ..Semantics::default() };
     let windows = Semantics { bars: Vec::new(), ..base.clone() };
+    let copies = Semantics { dedup: Dedup { by: DedupBy::None, ..Dedup::default() }, ..windows.clone() };
     let one = Semantics { bars: vec![Span::from_secs(60)], ..base.clone() };
-    for (name, semantics) in
-        [("+ windows", windows), ("+ windows, 1m bars", one), ("+ windows, 5s and 1m bars", base)]
-    {
+    let runs = [
+        ("+ windows, no dedup", copies),
+        ("+ windows", windows),
+        ("+ windows, 1m bars", one),
+        ("+ windows, 5s and 1m bars", base),
+    ];
+    for (name, semantics) in runs {
         let mut sink = Count::default();
         let Ok(mut partition) = Partition::new(Arc::new(semantics), 0, 0) else { continue };
         rate(name, batch.len(), || {
