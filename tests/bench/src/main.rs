@@ -1,0 +1,88 @@
+//! `make bench`: what the parts cost, as ratios against a peer in the same run.
+//!
+//! Every figure and every peer is measured in a child process of its own, so that its peak memory is its own. CPU time
+//! counts, not wall time, wherever the work is not about waiting: machines are shared. A ratio above 1 means better than
+//! the peer, for rates and for times alike.
+//!
+//! A figure is one entry of [`figures::ALL`] and one function; nothing here decides what is fast enough.
+
+mod figures;
+mod forests;
+mod naive;
+mod pipeline;
+mod pure;
+mod report;
+mod ticks;
+
+use std::{error::Error, path::PathBuf, process::Command};
+
+use clap::Parser;
+
+use crate::{
+    figures::{Figure, Measured, Side},
+    report::Row,
+};
+
+/// Measures Stockpipe and writes report.json.
+#[derive(Parser)]
+#[command(name = "stockpipe-bench")]
+struct Args {
+    /// Only figures whose name contains this.
+    #[arg(long)]
+    only: Option<String>,
+    /// A tenth of the size: to see that it runs, not to quote.
+    #[arg(long)]
+    quick: bool,
+    /// Where report.json goes.
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+    /// Measures one figure here and prints it: what a child does.
+    #[arg(long, hide = true)]
+    child: Option<String>,
+    /// The peer instead of the figure.
+    #[arg(long, hide = true)]
+    peer: bool,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    if let Some(name) = &args.child {
+        let side = if args.peer { Side::Peer } else { Side::Own };
+        let figure = figures::ALL.iter().find(|f| f.name == name).ok_or("no such figure")?;
+        let measured = (figure.measure)(side, args.quick)?;
+        println!("{}", serde_json::to_string(&measured)?);
+        return Ok(());
+    }
+    let wanted = |f: &&Figure| args.only.as_deref().is_none_or(|only| f.name.contains(only));
+    let mut rows = Vec::new();
+    for figure in figures::ALL.iter().filter(wanted) {
+        eprintln!("{} …", figure.name);
+        let own = child(figure, Side::Own, args.quick)?;
+        let peer = figure.peer.map(|_| child(figure, Side::Peer, args.quick)).transpose()?;
+        rows.push(Row::new(figure, own, peer, args.quick));
+    }
+    if rows.is_empty() {
+        let names: Vec<_> = figures::ALL.iter().map(|f| f.name).collect();
+        return Err(format!("--only names none of {}", names.join(", ")).into());
+    }
+    println!("{}", report::table(&rows));
+    report::write(&args.out, &rows)?;
+    eprintln!("{}", args.out.join("report.json").display());
+    Ok(())
+}
+
+fn child(figure: &Figure, side: Side, quick: bool) -> Result<Measured, Box<dyn Error>> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--child", figure.name]);
+    if side == Side::Peer {
+        command.arg("--peer");
+    }
+    if quick {
+        command.arg("--quick");
+    }
+    let output = command.stderr(std::process::Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("{} ended with {}; see above", figure.name, output.status).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
