@@ -3,6 +3,11 @@
 //! The spec reads in the order of the data flow, one file per part. Every default is a value that the API server
 //! stores; what is off or computed is absent. Rules over several fields are in [`crate::cel`].
 
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "each printcolumn has a type of its own; the lint sees one list"
+)]
+
 pub mod calendar;
 pub mod feature_store;
 pub mod features;

@@ -5,6 +5,11 @@
 //! and `ttlAfterFinished`) and [`PromotionOverride`]. Nothing is inherited when a run runs: whoever creates it copies
 //! the pipeline's template into it, see [`run_from_pipeline`].
 
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "each printcolumn has a type of its own; the lint sees one list"
+)]
+
 pub mod status;
 pub mod template;
 
