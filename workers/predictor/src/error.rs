@@ -29,14 +29,10 @@ pub enum PredictorError {
     #[error(transparent)]
     Metrics(#[from] runtime::MetricError),
     /// A reader task died.
-    #[error(
-        "the reader of {topic}/{partition} ended unexpectedly; this is a fault of the program, please report it"
-    )]
+    #[error("a reader of {topic} ended unexpectedly; this is a fault of the program, please report it")]
     Reader {
         /// Topic.
         topic: String,
-        /// Partition.
-        partition: u32,
     },
 }
 

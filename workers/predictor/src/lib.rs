@@ -15,15 +15,18 @@
 
 mod backlog;
 mod error;
+mod follow;
 mod forecast;
 pub mod limits;
 mod machine;
 mod metrics;
 mod outcomes;
 mod position;
+mod restore;
 mod serving;
 mod settings;
 mod shell;
+mod show;
 mod skill;
 mod status;
 

@@ -3,23 +3,19 @@
 //! It decides nothing. A failing store or log is tried again for ever (what is to be written stays in memory, the readers
 //! wait); every other failure ends the predictor with its error.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use market::{FeatureRow, NewRecord, PredictionRow, RecordBatch, RowName, Symbol, Timestamp};
+use market::{FeatureRow, NewRecord, RowName};
 use registry::Registry;
 use runtime::{RetryPolicy, Shutdown, retry};
-use serde_json::{Value, json};
-use tick_log::{LogError, Topic, partition_of};
+use tick_log::{Topic, partition_of};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
     Components, PredictorError, Settings, Summary,
+    follow::{Read, follow},
     forecast::Frame,
-    limits::{ALIASES_EVERY, DRAIN_READS, POSITION_EVERY, QUEUED_BATCHES, READ_BYTES, READ_WAIT},
+    limits::{ALIASES_EVERY, QUEUED_BATCHES},
     machine::{Machine, Output, Step, Stored},
     metrics::PredictionMetrics,
     position::Position,
@@ -30,16 +26,6 @@ impl runtime::Classified for PredictorError {
     fn kind(&self) -> market::ErrorKind {
         PredictorError::kind(self)
     }
-}
-
-/// One read of one partition.
-struct Read {
-    batch: RecordBatch,
-    /// The next offset to be written when it was read.
-    high: u64,
-    /// The end was reached and nothing came for a while, or nothing more is waited for: while a backlog is still being
-    /// written, the end is reached many times and means nothing.
-    quiet: bool,
 }
 
 /// Predicts until `shutdown` drains. What was read is finished first: nothing is half-written.
@@ -91,19 +77,14 @@ pub async fn run(
                 None => break,
             },
             _ = idle.tick() => shell.idle().await?,
-        }
-    }
-    // The channel closes when the last reader has ended: drained, or failed.
-    while let Some(ended) = readers.join_next().await {
-        match ended {
-            Ok(result) => result?,
-            Err(_) => {
-                return Err(PredictorError::Reader {
-                    topic: shell.settings.features_topic.clone(),
-                    partition: 0,
-                });
+            Some(ended) = readers.join_next() => {
+                ended.map_err(|_| PredictorError::Reader { topic: shell.settings.features_topic.clone() })??;
             }
         }
+    }
+    // The channel closes when the last reader has dropped its end; one of them may still have an error to tell.
+    while let Some(ended) = readers.join_next().await {
+        ended.map_err(|_| PredictorError::Reader { topic: shell.settings.features_topic.clone() })??;
     }
     shell.save_position(true).await?;
     shell.show();
@@ -120,147 +101,26 @@ fn check(settings: &Settings) -> Result<(), PredictorError> {
     Ok(())
 }
 
-/// Reads one partition from `from` (the oldest record where absent or gone) until the drain, and then what is there.
-async fn follow(
-    topic: Arc<dyn Topic>,
-    partition: u32,
-    from: Option<u64>,
-    sender: mpsc::Sender<Read>,
-    shutdown: Shutdown,
-) -> Result<(), PredictorError> {
-    let low = topic.bounds(partition).await?.low;
-    let mut next = from.unwrap_or(low).max(low);
-    let mut last_reads = None;
-    loop {
-        if shutdown.is_cancelled() {
-            return Ok(());
-        }
-        let draining = shutdown.is_draining();
-        if draining {
-            let left = last_reads.get_or_insert(DRAIN_READS);
-            if *left == 0 {
-                return Ok(());
-            }
-            *left -= 1;
-        }
-        let wait = if draining { Duration::ZERO } else { READ_WAIT };
-        let read = async {
-            let batch = topic.read(partition, next, READ_BYTES, wait).await?;
-            let high = topic.bounds(partition).await?.high;
-            let quiet = batch.next_offset >= high && (draining || batch.is_empty());
-            Ok::<_, LogError>(Read { batch, high, quiet })
-        };
-        let read = tokio::select! {
-            read = read => read,
-            () = shutdown.draining(), if !draining => continue,
-        };
-        match read {
-            Ok(read) => {
-                next = read.batch.next_offset;
-                let done = draining && read.quiet;
-                if sender.send(read).await.is_err() || done {
-                    return Ok(());
-                }
-            }
-            // Retention was faster than we: the forecasts of those bars would be LATE anyway.
-            Err(LogError::OffsetOutOfRange { low, high, .. }) => {
-                tracing::warn!(
-                    partition,
-                    from = next,
-                    low,
-                    "bars were removed before they were predicted from"
-                );
-                next = if next < low { low } else { high };
-            }
-            Err(error) if error.kind() == market::ErrorKind::Unavailable => {
-                tracing::warn!(partition, "trying again: {error}");
-                tokio::select! {
-                    () = tokio::time::sleep(READ_WAIT) => {}
-                    () = shutdown.cancelled() => return Ok(()),
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-struct Shell {
-    settings: Settings,
-    components: Components,
-    predictions: Arc<dyn Topic>,
-    shutdown: Shutdown,
-    machine: Machine,
-    serving: Serving,
-    metrics: PredictionMetrics,
-    position: Position,
+/// A predictor at work: what it decides with, and where its bytes go.
+pub(crate) struct Shell {
+    pub(crate) settings: Settings,
+    pub(crate) components: Components,
+    pub(crate) predictions: Arc<dyn Topic>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) machine: Machine,
+    pub(crate) serving: Serving,
+    pub(crate) metrics: PredictionMetrics,
+    pub(crate) position: Position,
     /// Records below these offsets were there when we started: their forecasts may be in the store.
-    replay_below: BTreeMap<u32, u64>,
+    pub(crate) replay_below: BTreeMap<u32, u64>,
     /// Partitions whose end was not reached yet.
-    behind: BTreeMap<u32, bool>,
-    moved: Option<Instant>,
+    pub(crate) behind: BTreeMap<u32, bool>,
+    pub(crate) moved: Option<Instant>,
 }
 
 impl Shell {
-    fn bar_name(&self) -> String {
+    pub(crate) fn bar_name(&self) -> String {
         self.settings.bar.to_string()
-    }
-
-    /// Takes up where the last predictor ended: position, pending predictions, rolling skills.
-    async fn restore(&mut self, features: &dyn Topic) -> Result<(), PredictorError> {
-        let key = Position::key(&self.settings.pipeline, &self.bar_name());
-        let note = self.components.store.note(&key).await?;
-        self.position = note
-            .and_then(|bytes| Position::decode(&bytes, &features.id()))
-            .unwrap_or_else(|| Position { topic: features.id(), ..Position::default() });
-        for partition in 0..features.partitions() {
-            self.replay_below.insert(partition, features.bounds(partition).await?.high);
-        }
-        let bar = Some(self.bar_name());
-        let recent = feature_store::PredictionQuery {
-            bar: bar.clone(),
-            limit: Some(crate::limits::SKILL_RELOADED),
-            newest_first: true,
-            ..Default::default()
-        };
-        for row in self.components.store.predictions(&recent).await?.iter().rev() {
-            self.machine.resume_skill(row);
-        }
-        let pending = feature_store::PredictionQuery { bar, pending_only: true, ..Default::default() };
-        let mut by_symbol: BTreeMap<Symbol, Vec<PredictionRow>> = BTreeMap::new();
-        for row in self.components.store.predictions(&pending).await? {
-            by_symbol.entry(row.symbol.clone()).or_default().push(row);
-        }
-        for (symbol, rows) in by_symbol {
-            self.resume_symbol(symbol, rows).await?;
-        }
-        let mut output = Output::default();
-        for (part, end) in self.position.ends.clone() {
-            self.machine.resume_end(part, end, &mut output);
-        }
-        self.write(output, None).await
-    }
-
-    async fn resume_symbol(
-        &mut self,
-        symbol: Symbol,
-        pending: Vec<PredictionRow>,
-    ) -> Result<(), PredictorError> {
-        // Bars below the known watermark only: what lies after it is read from the log again.
-        let query = feature_store::RowQuery {
-            symbol: Some(symbol),
-            name: Some(self.bar_name()),
-            from: pending.iter().map(|row| row.as_of).min().map(|as_of| as_of - self.settings.bar),
-            finals_only: true,
-            ..Default::default()
-        };
-        let bars = self.components.store.rows(&query).await?;
-        let Some(part) = bars.last().map(|bar| bar.part) else { return Ok(()) };
-        for row in pending {
-            let inside = |bar: &&FeatureRow| row.as_of < bar.window_end && bar.window_end <= row.target_ts;
-            let last = bars.iter().rev().find(inside).map(|bar| (bar.window_end, bar.prices.close));
-            self.machine.resume(part, row, last);
-        }
-        Ok(())
     }
 
     async fn take(&mut self, read: Read) -> Result<(), PredictorError> {
@@ -320,33 +180,12 @@ impl Shell {
         self.write(output, record_ms).await
     }
 
-    /// Forecasts that the store has of the bars in `steps`.
-    async fn stored(&self, steps: &[Step]) -> Result<Stored, PredictorError> {
-        let mut spans: BTreeMap<&Symbol, (Timestamp, Timestamp)> = BTreeMap::new();
-        for bar in steps.iter().filter_map(Step::predicted) {
-            let span = spans.entry(&bar.symbol).or_insert((bar.window_end, bar.window_end));
-            *span = (span.0.min(bar.window_end), span.1.max(bar.window_end));
-        }
-        let mut stored = Stored::new();
-        let farthest = self.settings.horizons.iter().copied().max().unwrap_or(1);
-        for (symbol, (from, to)) in spans {
-            let to = self.settings.calendar.advance(to, farthest, self.settings.bar) + self.settings.bar;
-            let query = feature_store::PredictionQuery {
-                symbol: Some(symbol.clone()),
-                bar: Some(self.bar_name()),
-                from: Some(from),
-                to: Some(to),
-                ..Default::default()
-            };
-            for row in self.components.store.predictions(&query).await? {
-                stored.insert((row.symbol.clone(), row.target_ts, row.horizon), row);
-            }
-        }
-        Ok(stored)
-    }
-
     /// Store first, then topic: a follower never knows more than the store.
-    async fn write(&mut self, output: Output, record_ms: Option<i64>) -> Result<(), PredictorError> {
+    pub(crate) async fn write(
+        &mut self,
+        output: Output,
+        record_ms: Option<i64>,
+    ) -> Result<(), PredictorError> {
         let Output { predictions, outcomes } = output;
         let policy = RetryPolicy::default();
         let store = &self.components.store;
@@ -388,20 +227,6 @@ impl Shell {
         Ok(())
     }
 
-    async fn save_position(&mut self, at_once: bool) -> Result<(), PredictorError> {
-        if !at_once && self.moved.is_some_and(|moved| moved.elapsed() < POSITION_EVERY) {
-            return Ok(());
-        }
-        self.moved = Some(Instant::now());
-        self.position.ends = self.machine.ends();
-        let key = Position::key(&self.settings.pipeline, &self.bar_name());
-        let (value, store) = (self.position.encode(), &self.components.store);
-        retry(RetryPolicy::default(), &self.shutdown, "writing the position", || async {
-            store.put_note(&key, &value).await.map_err(PredictorError::from)
-        })
-        .await
-    }
-
     async fn idle(&mut self) -> Result<(), PredictorError> {
         // A store that is away is met again at the next bar; nothing depends on this look.
         match self.serving.refresh().await {
@@ -418,55 +243,7 @@ impl Shell {
         Ok(())
     }
 
-    fn is_caught_up(&self) -> bool {
+    pub(crate) fn is_caught_up(&self) -> bool {
         self.behind.values().all(|behind| !behind)
     }
-
-    fn show(&mut self) {
-        self.metrics.count(self.machine.summary());
-        self.metrics.serving(&self.serving, self.machine.skills());
-        let served: Vec<Value> = self
-            .serving
-            .newest()
-            .into_iter()
-            .map(|(horizon, champion, previous, from)| {
-                let live = champion.and_then(|version| self.machine.skills().pooled(version, horizon));
-                json!({
-                    "horizon": horizon,
-                    "champion": champion,
-                    "previous": previous,
-                    "effectiveFrom": from.filter(|at| *at > Timestamp::MIN).map(|at| at.to_string()),
-                    "live": live.as_ref().map(skill_json),
-                })
-            })
-            .collect();
-        let symbols: Vec<Value> = self.machine.skills().by_symbol().iter().map(skill_json).collect();
-        let failures: Vec<Value> = self
-            .serving
-            .failures()
-            .into_iter()
-            .map(|(version, error)| json!({"version": version, "error": error}))
-            .collect();
-        let rest = json!({
-            "pipeline": self.settings.pipeline,
-            "bar": self.bar_name(),
-            "served": served,
-            "live": symbols,
-            "failedModels": failures,
-            "position": self.position,
-        });
-        let now = (self.components.clock)();
-        self.components.status.set(self.machine.summary(), self.is_caught_up(), rest, now);
-    }
-}
-
-fn skill_json(live: &crate::LiveSkill) -> Value {
-    json!({
-        "symbol": live.symbol.as_ref().map(Symbol::as_str),
-        "horizon": live.horizon,
-        "version": live.version,
-        "n": live.n,
-        "skill": live.skill,
-        "rmse": live.rmse,
-    })
 }

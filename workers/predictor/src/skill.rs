@@ -12,6 +12,15 @@ use crate::limits::{SKILL_OUTCOMES, SKILLS};
 #[derive(Debug, Clone, Default)]
 struct Window {
     errors: VecDeque<(f64, f64)>,
+    /// Sums over the window, oldest first: made anew with every outcome, so that nothing drifts.
+    sums: Sums,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    n: usize,
+    sse: f64,
+    naive: f64,
 }
 
 /// A rolling figure.
@@ -49,41 +58,40 @@ impl Skills {
             // The least key belongs to the oldest version.
             self.windows.pop_first();
         }
-        let errors = &mut self.windows.entry(key).or_default().errors;
-        errors.push_back((err, row.y_naive - y_true));
-        if errors.len() > SKILL_OUTCOMES {
-            errors.pop_front();
+        let window = self.windows.entry(key).or_default();
+        window.errors.push_back((err, row.y_naive - y_true));
+        if window.errors.len() > SKILL_OUTCOMES {
+            window.errors.pop_front();
         }
+        window.sums = window.errors.iter().fold(Sums::default(), |sums, (err, naive)| Sums {
+            n: sums.n + 1,
+            sse: sums.sse + err * err,
+            naive: sums.naive + naive * naive,
+        });
     }
 
-    /// Per symbol, in order of (version, horizon, symbol).
-    pub(crate) fn by_symbol(&self) -> Vec<LiveSkill> {
-        let figures = self.windows.iter().map(|((version, horizon, symbol), window)| {
-            figure(Some(symbol.clone()), *horizon, *version, window.errors.iter())
-        });
-        figures.collect()
+    /// Per symbol of one version and horizon, in order of symbols.
+    pub(crate) fn by_symbol(&self, version: u64, horizon: u32) -> Vec<LiveSkill> {
+        let windows = self.windows.iter().filter(|((v, h, _), _)| *v == version && *h == horizon);
+        windows
+            .map(|((_, _, symbol), window)| figure(Some(symbol.clone()), horizon, version, window.sums))
+            .collect()
     }
 
     /// Pooled over the symbols of a version and horizon.
     pub(crate) fn pooled(&self, version: u64, horizon: u32) -> Option<LiveSkill> {
-        let errors = self.windows.iter().filter(|((v, h, _), _)| *v == version && *h == horizon);
-        let found = figure(None, horizon, version, errors.flat_map(|(_, window)| window.errors.iter()));
-        (found.n > 0).then_some(found)
+        let windows = self.windows.iter().filter(|((v, h, _), _)| *v == version && *h == horizon);
+        let sums = windows.fold(Sums::default(), |sums, (_, window)| Sums {
+            n: sums.n + window.sums.n,
+            sse: sums.sse + window.sums.sse,
+            naive: sums.naive + window.sums.naive,
+        });
+        (sums.n > 0).then(|| figure(None, horizon, version, sums))
     }
 }
 
-fn figure<'a>(
-    symbol: Option<Symbol>,
-    horizon: u32,
-    version: u64,
-    errors: impl Iterator<Item = &'a (f64, f64)>,
-) -> LiveSkill {
-    let (mut n, mut sse, mut naive) = (0_usize, 0.0, 0.0);
-    for (err, naive_err) in errors {
-        n += 1;
-        sse += err * err;
-        naive += naive_err * naive_err;
-    }
-    let skill = (naive > 0.0).then(|| 1.0 - sse / naive);
-    LiveSkill { symbol, horizon, version, n, skill, rmse: libm::sqrt(sse / (n.max(1) as f64)) }
+fn figure(symbol: Option<Symbol>, horizon: u32, version: u64, sums: Sums) -> LiveSkill {
+    let skill = (sums.naive > 0.0).then(|| 1.0 - sums.sse / sums.naive);
+    let rmse = libm::sqrt(sums.sse / sums.n.max(1) as f64);
+    LiveSkill { symbol, horizon, version, n: sums.n, skill, rmse }
 }

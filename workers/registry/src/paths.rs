@@ -3,7 +3,7 @@
 //! ```text
 //! <root>/models/<pipeline>/<bar>/v00000012/manifest.json          visible: the version exists
 //! <root>/models/<pipeline>/<bar>/v00000012/<file>
-//! <root>/models/<pipeline>/<bar>/.staging/<run uid>/0001/<file>   not visible; only that attempt writes there
+//! <root>/models/<pipeline>/<bar>/_staging/<run uid>/0001/<file>   not visible; only that attempt writes there
 //! ```
 
 use crate::{RegistryError, limits::NAME_BYTES};
@@ -39,12 +39,12 @@ pub fn version_file(dir: &str, version: u64, file: &str) -> String {
 
 /// Directory of all attempts of one run uid.
 pub fn staging_dir(dir: &str, uid: &str) -> String {
-    format!("{dir}/.staging/{uid}")
+    format!("{dir}/_staging/{uid}")
 }
 
 /// Path of one file of one attempt.
 pub fn staging_file(dir: &str, uid: &str, attempt: u32, file: &str) -> String {
-    format!("{dir}/.staging/{uid}/{attempt:04}/{file}")
+    format!("{dir}/_staging/{uid}/{attempt:04}/{file}")
 }
 
 /// Refuses names that are empty, too long, or could leave their directory.
@@ -65,7 +65,7 @@ mod tests {
         for v in [1, 12, 99_999_999, 100_000_000] {
             assert_eq!(parse_version(&version_name(v)), Some(v));
         }
-        for bad in ["v1", "00000001", "v0000000x", "v000000012", "v", ".staging", "v00000001.bak"] {
+        for bad in ["v1", "00000001", "v0000000x", "v000000012", "v", "_staging", "v00000001.bak"] {
             assert_eq!(parse_version(bad), None, "{bad}");
         }
     }

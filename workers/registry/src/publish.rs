@@ -1,7 +1,7 @@
 //! How a version becomes visible.
 //!
 //! The lake renames single files only, so the manifest is the version:
-//! 1. claim `.staging/<uid>/<attempt>/` by creating `claim` there, then write every file and last `manifest.json`;
+//! 1. claim `_staging/<uid>/<attempt>/` by creating `claim` there, then write every file and last `manifest.json`;
 //! 2. rename `manifest.json` into `v<n>/` without overwrite, n = greatest version + 1. **This rename takes the number and
 //!    makes the version visible**; all bytes are durable before it. Lost to another: read what won, then try n + 1;
 //! 3. rename the other files into `v<n>/`, delete the claim.

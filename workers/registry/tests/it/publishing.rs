@@ -27,7 +27,7 @@ async fn versions_count_from_one_and_a_uid_has_one() {
     assert!(!bundle.serves(5, &Symbol::parse("AAPL").unwrap()));
     assert_eq!(r.read_file(1, file::CARD).await.unwrap(), Bytes::from_static(b"# card\n"));
 
-    let staging = lake.list("data/models/market/1m/.staging").await.unwrap();
+    let staging = lake.list("data/models/market/1m/_staging").await.unwrap();
     assert_eq!(staging, [], "nothing is left behind");
     assert!(lake.stat("data/models/market/1m/v00000002/model.forest").await.unwrap().is_some());
 }
