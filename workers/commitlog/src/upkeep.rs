@@ -36,22 +36,10 @@ pub fn state_after(before: Option<&StateRef>, form: StateForm, path: String) -> 
     }
 }
 
-/// The raw files that a rebuild of the duplicate set needs: the newest ones, until they hold `max_rows` rows, without
-/// those that end before `oldest_ts` (microseconds; greatest event time less the horizon). Newest last.
-pub fn recent(before: &[FileRef], new: Option<&FileRef>, max_rows: u64, oldest_ts: i64) -> Vec<FileRef> {
-    let mut kept: Vec<FileRef> = Vec::new();
-    let mut rows = 0;
-    for file in new.into_iter().chain(before.iter().rev()) {
-        if rows >= max_rows {
-            break;
-        }
-        rows += file.rows;
-        if file.max_ts.is_some_and(|ts| ts.micros() >= oldest_ts) {
-            kept.push(file.clone());
-        }
-    }
-    kept.reverse();
-    kept
+/// The raw files that a rebuild of the duplicate set needs: those with rows at or after `from_offset`. Oldest first.
+pub fn recent(before: &[FileRef], new: Option<&FileRef>, from_offset: u64) -> Vec<FileRef> {
+    let needed = |file: &&FileRef| file.max_offset.is_some_and(|at| at >= from_offset);
+    before.iter().chain(new).filter(needed).cloned().collect()
 }
 
 /// The paths of a partition's log that nothing needs any more. `cut` is the arrival date before which raw data is gone.
@@ -101,8 +89,6 @@ pub fn expired<'a>(newest: &Commit, paths: impl IntoIterator<Item = &'a str>, cu
 
 #[cfg(test)]
 mod tests {
-    use market::Timestamp;
-
     use super::*;
     use crate::commit::tests::example;
 
@@ -127,16 +113,15 @@ mod tests {
     #[test]
     fn the_duplicate_set_keeps_its_files() {
         let file = |n: u64| FileRef {
-            rows: 10,
-            max_ts: Some(Timestamp::from_micros(n as i64)),
+            max_offset: Some(n * 10 + 9),
             path: n.to_string(),
             ..example(1, 0, 9).files[0].clone()
         };
         let names = |files: Vec<FileRef>| files.into_iter().map(|f| f.path).collect::<Vec<_>>();
         let before: Vec<FileRef> = (1..=5).map(file).collect();
-        assert_eq!(names(recent(&before, Some(&file(6)), 25, 0)), ["4", "5", "6"]);
-        assert_eq!(names(recent(&before, Some(&file(6)), 1_000, 5)), ["5", "6"]);
-        assert_eq!(names(recent(&before, None, 1_000, 0)), ["1", "2", "3", "4", "5"]);
+        assert_eq!(names(recent(&before, Some(&file(6)), 49)), ["4", "5", "6"]);
+        assert_eq!(names(recent(&before, Some(&file(6)), 50)), ["5", "6"]);
+        assert_eq!(names(recent(&before, None, 0)), ["1", "2", "3", "4", "5"]);
     }
 
     #[test]

@@ -38,3 +38,9 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 pub const BACKOFF_MIN: Duration = Duration::from_millis(20);
 /// Attempts to take a partition over before the worker says that others keep taking it.
 pub const CLAIM_ATTEMPTS: usize = 16;
+/// How long a draining worker goes on trying a store that does not answer.
+pub const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
+/// How often status and figures are brought up to date.
+pub const STATUS_EVERY: Duration = Duration::from_millis(100);
+/// How often the log's end is asked for while there is a backlog.
+pub const LAG_EVERY: Duration = Duration::from_secs(1);

@@ -47,6 +47,8 @@ pub enum Fault {
     CrashAfter,
     /// The process dies in the middle: a create leaves half of its bytes, other calls nothing.
     CrashTorn,
+    /// The call waits for [`FaultyLake::release`] before it is carried out: a frozen process.
+    Stall,
     /// A rename replaces its destination: the deliberate break that shows what the checkers catch.
     Overwrite,
 }
@@ -65,6 +67,8 @@ pub struct FaultyLake {
     inner: Arc<dyn Lake>,
     state: Arc<Mutex<State>>,
     crashed: Arc<watch::Sender<bool>>,
+    /// (a call is stalled, stalled calls may go on)
+    stall: Arc<watch::Sender<(bool, bool)>>,
 }
 
 impl FaultyLake {
@@ -75,7 +79,12 @@ impl FaultyLake {
         plan: impl FnMut(u64, Call, &str) -> Option<Fault> + Send + 'static,
     ) -> Self {
         let state = State { calls: 0, plan: Box::new(plan), late: Vec::new() };
-        Self { inner, state: Arc::new(Mutex::new(state)), crashed: Arc::new(watch::Sender::new(false)) }
+        Self {
+            inner,
+            state: Arc::new(Mutex::new(state)),
+            crashed: Arc::new(watch::Sender::new(false)),
+            stall: Arc::new(watch::Sender::new((false, false))),
+        }
     }
 
     /// A lake that fails once: `fault` at call number `at`.
@@ -100,6 +109,17 @@ impl FaultyLake {
         *self.crashed.borrow()
     }
 
+    /// Waits until a call is stalled.
+    pub async fn stalled(&self) {
+        let mut seen = self.stall.subscribe();
+        let _ = seen.wait_for(|(stalled, _)| *stalled).await;
+    }
+
+    /// Lets stalled calls go on.
+    pub fn release(&self) {
+        self.stall.send_modify(|(_, released)| *released = true);
+    }
+
     /// Carries out the renames that were answered `Late`, as a slow server would; their answers reach nobody.
     pub async fn apply_late(&self) {
         let late = std::mem::take(&mut self.state.lock().late);
@@ -112,10 +132,19 @@ impl FaultyLake {
         if self.is_crashed() {
             std::future::pending::<()>().await;
         }
-        let mut state = self.state.lock();
-        let n = state.calls;
-        state.calls += 1;
-        (state.plan)(n, call, path)
+        let fault = {
+            let mut state = self.state.lock();
+            let n = state.calls;
+            state.calls += 1;
+            (state.plan)(n, call, path)
+        };
+        if fault == Some(Fault::Stall) {
+            self.stall.send_modify(|(stalled, _)| *stalled = true);
+            let mut seen = self.stall.subscribe();
+            let _ = seen.wait_for(|(_, released)| *released).await;
+            return None;
+        }
+        fault
     }
 
     async fn die<T>(&self) -> T {
@@ -131,7 +160,7 @@ impl FaultyLake {
         run: impl Future<Output = Result<T, LakeError>> + Send,
     ) -> Result<T, LakeError> {
         match self.next(call, path).await {
-            None | Some(Fault::Overwrite | Fault::Late) => run.await,
+            None | Some(Fault::Overwrite | Fault::Late | Fault::Stall) => run.await,
             Some(Fault::Before(e) | Fault::Torn(e)) => Err(e),
             Some(Fault::After(e)) => {
                 let _ = run.await;
@@ -151,7 +180,9 @@ impl Lake for FaultyLake {
     async fn create(&self, path: &str, bytes: Bytes) -> Result<(), LakeError> {
         let half = bytes.slice(..bytes.len() / 2);
         match self.next(Call::Create, path).await {
-            None | Some(Fault::Overwrite | Fault::Late) => self.inner.create(path, bytes).await,
+            None | Some(Fault::Overwrite | Fault::Late | Fault::Stall) => {
+                self.inner.create(path, bytes).await
+            }
             Some(Fault::Before(e)) => Err(e),
             Some(Fault::After(e)) => {
                 let _ = self.inner.create(path, bytes).await;
@@ -175,7 +206,7 @@ impl Lake for FaultyLake {
 
     async fn rename_no_overwrite(&self, from: &str, to: &str) -> Result<(), LakeError> {
         match self.next(Call::Rename, to).await {
-            None => self.inner.rename_no_overwrite(from, to).await,
+            None | Some(Fault::Stall) => self.inner.rename_no_overwrite(from, to).await,
             Some(Fault::Overwrite) => {
                 self.inner.delete(to).await?;
                 self.inner.rename_no_overwrite(from, to).await

@@ -66,9 +66,9 @@ impl File {
         }
     }
 
-    /// Bytes encoded so far.
+    /// Bytes held: what is encoded and what the encoder needs for it.
     pub(super) fn bytes(&self) -> usize {
-        self.writer.as_ref().map_or(0, |w| w.bytes_written() + w.in_progress_size())
+        self.writer.as_ref().map_or(0, |w| w.bytes_written() + w.memory_size())
     }
 
     /// The whole file.

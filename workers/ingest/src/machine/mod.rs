@@ -1,0 +1,541 @@
+//! One partition as a state machine: `step(now, input)` changes state and asks for effects.
+//!
+//! `now` decides when something is written, never what. Failure, fencing and the passing of time are inputs; nothing
+//! here locks, awaits or reads a clock, so a simulator can run the real machine through years of event time.
+//!
+//! The life of a record: applied (windowing gives rows), collected in open files, cut into a commit (`cycle`), its
+//! finals handed to the feature store and then to the features log in closing order (`outbox`).
+//!
+//! Invariants: one commit is in flight at most; one batch of rows is in flight at most; a commit is placed only when
+//! every final before its end is acknowledged or spilled into a file of the same commit.
+
+mod cycle;
+mod open;
+mod outbox;
+mod provisional;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use commitlog::{Commit, FileRef, LastRecord, Layout};
+use indicators::IndicatorSet;
+use market::{FeatureRow, Record, RecordBatch, RowName, Timestamp};
+use sha2::{Digest, Sha256};
+use windowing::Partition;
+
+pub(crate) use self::cycle::state_entry;
+use self::{cycle::Cycle, open::Open, outbox::Outbox, provisional::Provisional};
+use crate::{Error, Phase, Roll, limits};
+
+/// What a machine is told once.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where files go.
+    pub layout: Layout,
+    /// When commits are due.
+    pub roll: Roll,
+    /// Bytes that this partition's open and frozen files may take.
+    pub share_bytes: usize,
+    /// Bytes of unacknowledged finals in memory from which a commit is due.
+    pub pending_bytes: usize,
+    /// Delay of the first commit's due time is cut by so much, so that partitions do not commit together.
+    pub stagger: Duration,
+}
+
+/// What happens to a machine.
+#[derive(Debug)]
+pub enum Input {
+    /// Records from the log; without records: the log's end was reached.
+    Batch(RecordBatch),
+    /// File `file` of the commit in flight is durable at `tmp`.
+    Written {
+        /// Its index.
+        file: usize,
+        /// Where it is.
+        tmp: String,
+    },
+    /// The commit record took its number (true), or somebody else's did (false).
+    Placed(bool),
+    /// Every file of the commit is at its final name.
+    Moved,
+    /// The feature store has taken the rows (or has not, for the moment).
+    Upserted(bool),
+    /// The features log has taken the rows (or has not, for the moment).
+    Published(bool),
+    /// A spilled file was read back.
+    Read(Vec<FeatureRow>),
+    /// Somebody else has (true) or has not (false) taken the number `seq`.
+    Confirmed {
+        /// The number looked at.
+        seq: u64,
+        /// Whether a record stands there.
+        taken: bool,
+    },
+    /// Time has passed.
+    Timer,
+    /// A reader of the lake is waiting: commit what was read.
+    CommitNow,
+    /// Write what is left and end.
+    Drain,
+    /// An effect failed in a way that waiting does not heal.
+    Failed(Error),
+}
+
+/// What a machine asks for.
+#[derive(Debug)]
+pub enum Effect {
+    /// Write a file of the commit in flight under a new name of the claim; answer `Written`.
+    Write {
+        /// Its index.
+        file: usize,
+        /// Its content.
+        bytes: Bytes,
+    },
+    /// Place a commit record; answer `Placed`.
+    Commit(Box<Commit>),
+    /// Give files their final names; answer `Moved`.
+    Move(Vec<FileRef>),
+    /// Write rows to the feature store; answer `Upserted`.
+    Upsert {
+        /// The rows.
+        rows: Arc<[FeatureRow]>,
+        /// When the oldest of them was made.
+        since: Duration,
+    },
+    /// Append rows to the features log; answer `Published`.
+    Publish(Arc<[FeatureRow]>),
+    /// Read a spilled file back; answer `Read`.
+    Load(FileRef),
+    /// See whether a record stands at `seq`; answer `Confirmed`.
+    Confirm(u64),
+    /// Sweep what this commit makes needless; no answer.
+    Sweep(Box<Commit>),
+    /// Delete files that nothing names any more; no answer.
+    Forget(Vec<FileRef>),
+    /// The end: everything is written.
+    Done,
+    /// The end: an error that waiting does not heal.
+    Halt(Error),
+}
+
+/// What the rows in flight are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cargo {
+    Finals,
+    Live,
+    Idle,
+}
+
+#[derive(Debug)]
+struct Flight {
+    cargo: Cargo,
+    rows: Arc<[FeatureRow]>,
+    since: Duration,
+    /// The store has them; the log is next.
+    stored: bool,
+    /// When to try again after a failure.
+    retry: Option<Duration>,
+    failures: u32,
+}
+
+/// The state machine of one partition.
+pub struct Machine {
+    plan: Plan,
+    partition: Partition,
+    /// The newest commit; ours.
+    head: Commit,
+    open: Open,
+    opened: Option<Duration>,
+    /// A commit was asked for.
+    asked: bool,
+    position: u64,
+    last: Option<LastRecord>,
+    /// Arrival day of the open files.
+    day: Option<i64>,
+    held: Option<(RecordBatch, usize)>,
+    cycle: Option<Cycle>,
+    outbox: Outbox,
+    flight: Option<Flight>,
+    loading: bool,
+    finals_since: Duration,
+    provisional: Provisional,
+    confirmed: Duration,
+    confirming: bool,
+    commits: u64,
+    committed_at: Option<Duration>,
+    forget: Vec<FileRef>,
+    phase: Phase,
+    final_rows_written: bool,
+}
+
+impl Machine {
+    /// A partition that was claimed and restored: `head` is the fence (or the commit behind it), `partition` its state.
+    pub fn new(plan: Plan, head: Commit, partition: Partition, now: Duration) -> Result<Self, Error> {
+        let semantics = partition.semantics().clone();
+        let bars: Vec<RowName> = semantics.bars.iter().map(|b| RowName::from(b.to_string())).collect();
+        let set = IndicatorSet::parse(&semantics.indicators).map_err(windowing::InvalidSemantics::from)?;
+        Ok(Self {
+            open: Open::new(bars, set.columns().to_vec()),
+            opened: None,
+            asked: false,
+            position: head.end,
+            last: head.last.clone(),
+            day: None,
+            held: None,
+            cycle: None,
+            outbox: Outbox::restore(&head.pending),
+            flight: None,
+            loading: false,
+            finals_since: now,
+            provisional: Provisional::default(),
+            confirmed: now,
+            confirming: false,
+            commits: 0,
+            committed_at: None,
+            forget: Vec::new(),
+            phase: Phase::Running,
+            final_rows_written: false,
+            plan,
+            partition,
+            head,
+        })
+    }
+
+    /// The next offset to read.
+    pub fn position(&self) -> u64 {
+        self.held.as_ref().map_or(self.position, |(batch, _)| batch.next_offset)
+    }
+
+    /// The first offset not applied: where a halt is.
+    pub fn applied_to(&self) -> u64 {
+        self.position
+    }
+
+    /// The state.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// The newest commit.
+    pub fn head(&self) -> &Commit {
+        &self.head
+    }
+
+    /// Commits of this machine, and when the newest was placed.
+    pub fn commits(&self) -> (u64, Option<Duration>) {
+        (self.commits, self.committed_at)
+    }
+
+    /// What it is doing.
+    pub fn phase(&self) -> Phase {
+        match self.phase {
+            Phase::Running if !self.wants_records() && self.held.is_some() => Phase::Paused,
+            phase => phase,
+        }
+    }
+
+    /// Bytes of open and frozen files and of finals in memory.
+    pub fn open_bytes(&self) -> usize {
+        self.open.bytes() + self.cycle.as_ref().map_or(0, Cycle::bytes) + self.outbox.bytes()
+    }
+
+    /// Finals that store or log have not acknowledged.
+    pub fn pending_rows(&self) -> u64 {
+        self.outbox.pending()
+    }
+
+    /// True when the shell should read on.
+    pub fn wants_records(&self) -> bool {
+        self.phase == Phase::Running && self.held.is_none() && !self.is_full()
+    }
+
+    /// True when a limit forbids to apply more.
+    fn is_full(&self) -> bool {
+        let files = self.cycle.is_some() && self.open.bytes() >= self.plan.share_bytes / 2;
+        let rows = self.outbox.pending() >= limits::PENDING_ROWS;
+        let memory = self.cycle.is_some() && self.outbox.bytes() >= 2 * self.plan.pending_bytes;
+        files || rows || memory
+    }
+
+    /// When `Timer` is due at the latest.
+    pub fn next_timer(&self) -> Option<Duration> {
+        if matches!(self.phase, Phase::Halted | Phase::Drained) {
+            return None;
+        }
+        let due = [
+            self.due().filter(|_| self.cycle.is_none()),
+            self.cycle.as_ref().and_then(Cycle::deadline),
+            self.flight.as_ref().and_then(|f| f.retry),
+            (!self.confirming).then(|| self.confirmed + limits::CONFIRM_EVERY),
+            self.provisional.due().filter(|_| self.flight.is_none() && self.outbox.pending() == 0),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    /// When the open files are old enough.
+    fn due(&self) -> Option<Duration> {
+        let age = self.plan.roll.age;
+        let early = if self.commits == 0 { self.plan.stagger.min(age) } else { Duration::ZERO };
+        self.opened.map(|at| if self.asked { at } else { at + age - early })
+    }
+
+    /// One step: an input in, effects out.
+    pub fn step(&mut self, now: Duration, input: Input) -> Vec<Effect> {
+        let mut out = Vec::new();
+        if matches!(self.phase, Phase::Halted | Phase::Drained) {
+            return out;
+        }
+        let result = self.take(now, input, &mut out).and_then(|()| self.go_on(now, &mut out));
+        if let Err(error) = result {
+            self.phase = Phase::Halted;
+            out.clear();
+            out.push(Effect::Halt(error));
+        }
+        out
+    }
+
+    fn take(&mut self, now: Duration, input: Input, out: &mut Vec<Effect>) -> Result<(), Error> {
+        match input {
+            Input::Batch(batch) if batch.is_empty() => {
+                // Offsets without records (transaction markers) are passed over like any other.
+                self.position = self.position.max(batch.next_offset);
+                self.provisional.log_end(now);
+            }
+            Input::Batch(batch) => self.held = Some((batch, 0)),
+            Input::Written { file, tmp } => {
+                if let Some(cycle) = &mut self.cycle {
+                    cycle.written(file, tmp, now);
+                }
+            }
+            Input::Placed(true) => self.placed(now, out),
+            Input::Placed(false) => return Err(self.fenced(self.head.seq + 1)),
+            Input::Moved => self.moved(out),
+            Input::Upserted(ok) => self.upserted(now, ok, out),
+            Input::Published(ok) => self.published(now, ok),
+            Input::Read(rows) => {
+                self.loading = false;
+                self.outbox.load(rows);
+            }
+            Input::Confirmed { seq, taken } => {
+                self.confirming = false;
+                let ours = self.head.seq + 1 != seq || self.cycle.as_ref().is_some_and(Cycle::is_placing);
+                if taken && !ours {
+                    return Err(self.fenced(seq));
+                }
+                self.confirmed = now;
+            }
+            Input::Timer => {}
+            Input::CommitNow => self.asked = true,
+            Input::Drain => {
+                if self.phase == Phase::Running {
+                    self.phase = Phase::Draining;
+                    self.held = None;
+                }
+            }
+            Input::Failed(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn fenced(&self, seq: u64) -> Error {
+        Error::Fenced { partition: self.head.partition, seq }
+    }
+
+    /// Everything that can go on after an input, in the order of its urgency.
+    fn go_on(&mut self, now: Duration, out: &mut Vec<Effect>) -> Result<(), Error> {
+        self.apply(now, out)?;
+        let old = self.due().is_some_and(|due| now >= due) || self.phase == Phase::Draining;
+        if old && self.cycle.is_none() && self.open.records > 0 {
+            self.cut(now, out)?;
+        }
+        self.settle(now, out)?;
+        self.pump(now, out);
+        if !self.confirming && now >= self.confirmed + limits::CONFIRM_EVERY {
+            self.confirming = true;
+            out.push(Effect::Confirm(self.head.seq + 1));
+        }
+        if self.phase == Phase::Draining && self.is_drained() {
+            self.phase = Phase::Drained;
+            out.push(Effect::Done);
+        }
+        Ok(())
+    }
+
+    fn is_drained(&self) -> bool {
+        let failing = self.flight.as_ref().is_some_and(|f| f.failures > 0);
+        self.cycle.is_none()
+            && self.open.records == 0
+            && self.outbox.is_safe()
+            && (failing || (self.flight.is_none() && self.outbox.pending() == 0 && self.final_rows_written))
+    }
+
+    /// Applies held records until they are used up or a cut has to wait for the one before.
+    fn apply(&mut self, now: Duration, out: &mut Vec<Effect>) -> Result<(), Error> {
+        let Some((batch, mut at)) = self.held.take() else { return Ok(()) };
+        let mut applied = false;
+        while let Some(record) = batch.get(at) {
+            let day = arrival_day(self.partition.record_ms(), record.record_ms);
+            let midnight = self.open.records > 0 && self.day.is_some_and(|open| open != day);
+            let large = self.open.records >= self.plan.roll.rows
+                || (self.open.records % limits::SIZE_CHECK_RECORDS == 0 && self.is_large());
+            if self.open.records > 0 && (midnight || large) {
+                if applied && let Some(before) = batch.get(at - 1) {
+                    self.last = Some(last_record(&before));
+                }
+                if self.cycle.is_some() {
+                    self.held = Some((batch, at));
+                    self.collect(now);
+                    return Ok(());
+                }
+                self.collect(now);
+                self.cut(now, out)?;
+            }
+            self.day = Some(day);
+            self.opened.get_or_insert(now);
+            self.partition.apply(record, &mut self.open);
+            self.open.records += 1;
+            self.position = record.offset + 1;
+            applied = true;
+            at += 1;
+        }
+        if let Some(before) = at.checked_sub(1).and_then(|i| batch.get(i)) {
+            self.last = Some(last_record(&before));
+        }
+        self.position = self.position.max(batch.next_offset);
+        self.collect(now);
+        self.provisional.changed(now);
+        Ok(())
+    }
+
+    fn is_large(&self) -> bool {
+        self.open.bytes() >= self.plan.roll.bytes.min(self.plan.share_bytes / 2)
+            || self.outbox.bytes() >= self.plan.pending_bytes
+    }
+
+    /// Moves the finals that records have closed to the outbox.
+    fn collect(&mut self, now: Duration) {
+        if self.open.finals.is_empty() {
+            return;
+        }
+        if self.outbox.pending() == 0 {
+            self.finals_since = now;
+        }
+        for row in self.open.finals.drain(..) {
+            self.provisional.closed(&row);
+            self.outbox.push(row);
+        }
+    }
+
+    /// Sends the next rows, if none are on their way.
+    fn pump(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        // Without a recent confirmation another worker may own the partition: its rows are not ours to write.
+        let sure = now < self.confirmed + limits::CONFIRM_VALID;
+        if let Some(flight) = &mut self.flight {
+            if !sure && flight.retry.is_some() {
+                flight.retry = Some(now + limits::BACKOFF_MAX);
+            }
+            if sure && flight.retry.is_some_and(|at| now >= at) {
+                flight.retry = None;
+                let (rows, since) = (flight.rows.clone(), flight.since);
+                out.push(if flight.stored { Effect::Publish(rows) } else { Effect::Upsert { rows, since } });
+            }
+            return;
+        }
+        if !sure {
+            return self.provisional.hold();
+        }
+        let rows = self.outbox.take();
+        if !rows.is_empty() {
+            self.send(Cargo::Finals, rows, out);
+        } else if let Some(file) = self.outbox.wants().filter(|_| !self.loading) {
+            self.loading = true;
+            out.push(Effect::Load(file.clone()));
+        } else if self.outbox.pending() == 0 {
+            self.send_provisional(now, out);
+        }
+    }
+
+    fn send_provisional(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        if self.phase == Phase::Draining {
+            if self.cycle.is_none() && self.open.records == 0 && !self.final_rows_written {
+                self.final_rows_written = true;
+                let rows = self.provisional.all(&mut self.partition);
+                self.finals_since = now;
+                self.send(Cargo::Idle, rows, out);
+            }
+            return;
+        }
+        self.finals_since = now;
+        if let Some(rows) = self.provisional.live(now, &mut self.partition) {
+            self.send(Cargo::Live, rows, out);
+        } else if let Some(rows) = self.provisional.idle(now) {
+            self.send(Cargo::Idle, rows, out);
+        }
+    }
+
+    fn send(&mut self, cargo: Cargo, rows: Arc<[FeatureRow]>, out: &mut Vec<Effect>) {
+        if rows.is_empty() {
+            return;
+        }
+        let since = self.finals_since;
+        out.push(match cargo {
+            Cargo::Live => Effect::Publish(rows.clone()),
+            Cargo::Finals | Cargo::Idle => Effect::Upsert { rows: rows.clone(), since },
+        });
+        self.flight =
+            Some(Flight { cargo, rows, since, stored: cargo == Cargo::Live, retry: None, failures: 0 });
+    }
+
+    fn upserted(&mut self, now: Duration, ok: bool, out: &mut Vec<Effect>) {
+        let Some(flight) = &mut self.flight else { return };
+        if !ok {
+            return flight.fail(now);
+        }
+        flight.stored = true;
+        flight.failures = 0;
+        match flight.cargo {
+            Cargo::Finals => out.push(Effect::Publish(flight.rows.clone())),
+            Cargo::Live | Cargo::Idle => self.flight = None,
+        }
+    }
+
+    fn published(&mut self, now: Duration, ok: bool) {
+        let Some(flight) = &mut self.flight else { return };
+        match (flight.cargo, ok) {
+            // The next live rows say the same and more.
+            (Cargo::Live, _) => self.flight = None,
+            (_, false) => flight.fail(now),
+            (_, true) => {
+                self.flight = None;
+                self.finals_since = now;
+                let done = self.outbox.ack();
+                self.forget.extend(done);
+            }
+        }
+    }
+}
+
+impl Flight {
+    fn fail(&mut self, now: Duration) {
+        let pause = limits::BACKOFF_MIN.saturating_mul(1 << self.failures.min(10)).min(limits::BACKOFF_MAX);
+        self.failures += 1;
+        self.retry = Some(now + pause);
+    }
+}
+
+/// UTC day of the running maximum of record time. Out-of-range times are clamped to 1970..2100 as T is.
+fn arrival_day(before: i64, record_ms: i64) -> i64 {
+    const LAST_MS: i64 = 4_102_444_799_999;
+    Timestamp::from_millis(before.max(record_ms).clamp(0, LAST_MS)).day()
+}
+
+/// How a record is recognised when the log is opened again.
+pub(crate) fn last_record(record: &Record<'_>) -> LastRecord {
+    let mut hash = Sha256::new();
+    hash.update(record.record_ms.to_le_bytes());
+    hash.update((record.key.map_or(u64::MAX, |k| k.len() as u64)).to_le_bytes());
+    hash.update(record.key.unwrap_or_default());
+    hash.update(record.value);
+    let digest = hex::encode(&hash.finalize()[..16]);
+    LastRecord { offset: record.offset, digest }
+}
