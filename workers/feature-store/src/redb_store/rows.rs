@@ -183,22 +183,23 @@ pub(super) fn read(reader: &Reader<'_>, query: &RowQuery) -> Result<Vec<FeatureR
 }
 
 type Head = (Vec<u8>, Vec<u8>);
+type DayRange<'a> = Range<'a, &'static [u8], &'static [u8]>;
 
 /// The rows of one series over all days in key order, of equal keys only the one with the greatest write timestamp.
 struct Merge<'a> {
     newest_first: bool,
-    heads: Vec<(Head, Range<'a, &'static [u8], &'static [u8]>)>,
+    heads: Vec<(Head, DayRange<'a>)>,
 }
 
 impl<'a> Merge<'a> {
-    fn add(&mut self, mut range: Range<'a, &'static [u8], &'static [u8]>) -> Result<(), Failure> {
+    fn add(&mut self, mut range: DayRange<'a>) -> Result<(), Failure> {
         if let Some(head) = self.advance(&mut range)? {
             self.heads.push((head, range));
         }
         Ok(())
     }
 
-    fn advance(&self, range: &mut Range<'a, &'static [u8], &'static [u8]>) -> Result<Option<Head>, Failure> {
+    fn advance(&self, range: &mut DayRange<'a>) -> Result<Option<Head>, Failure> {
         let entry = if self.newest_first { range.next_back() } else { range.next() };
         let Some(entry) = entry else { return Ok(None) };
         let (key, value) = entry?;

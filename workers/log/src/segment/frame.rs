@@ -248,7 +248,10 @@ impl<'a> Frame<'a> {
     }
 }
 
-fn entry(body: &[u8], at: usize) -> Option<(Option<&[u8]>, &[u8], usize)> {
+/// A key, a value, and where the next entry starts.
+type Entry<'a> = (Option<&'a [u8]>, &'a [u8], usize);
+
+fn entry(body: &[u8], at: usize) -> Option<Entry<'_>> {
     let (key_len, value_len) = (u32_at(body, at)?, u32_at(body, at + 4)? as usize);
     let start = at + 8;
     let middle = start + if key_len == NO_KEY { 0 } else { key_len as usize };
@@ -267,7 +270,9 @@ mod tests {
         NewRecord { key: key.map(<[u8]>::to_vec), value: value.to_vec() }
     }
 
-    fn read_all(mut bytes: &[u8]) -> (Vec<(u64, Option<Vec<u8>>, Vec<u8>)>, Option<(u64, String)>) {
+    type Held = (u64, Option<Vec<u8>>, Vec<u8>);
+
+    fn read_all(mut bytes: &[u8]) -> (Vec<Held>, Option<(u64, String)>) {
         let (mut records, mut note) = (Vec::new(), None);
         while !bytes.is_empty() {
             let frame = parse(bytes).unwrap();
