@@ -57,6 +57,7 @@ const ASSETS: &[Asset] = &[
     asset!("js/lines.mjs", SCRIPT),
     asset!("js/market.mjs", SCRIPT),
     asset!("js/menus.mjs", SCRIPT),
+    asset!("js/panes.mjs", SCRIPT),
     asset!("js/runs.mjs", SCRIPT),
     asset!("js/shell.mjs", SCRIPT),
     asset!("js/state.mjs", SCRIPT),
@@ -72,7 +73,8 @@ const ASSETS: &[Asset] = &[
 
 /// Routes of the page below `base` (empty, or a path without its last slash).
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(base: &str) -> Router<S> {
-    let mut router = Router::new().route(&format!("{base}/"), get(|headers: HeaderMap| async move { serve(&INDEX, &headers) }));
+    let mut router = Router::new()
+        .route(&format!("{base}/"), get(|headers: HeaderMap| async move { serve(&INDEX, &headers) }));
     if !base.is_empty() {
         // Relative addresses in the page need the last slash.
         let target = format!("{base}/");
@@ -93,7 +95,8 @@ fn serve(asset: &Asset, asked: &HeaderMap) -> Response {
         (header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
-    let known = asked.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains(&tag));
+    let known =
+        asked.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains(&tag));
     let mut response = if known {
         (StatusCode::NOT_MODIFIED, headers).into_response()
     } else {

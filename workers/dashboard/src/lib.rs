@@ -88,6 +88,7 @@ pub async fn router(settings: Settings, components: Components) -> (Router, Hand
     });
     tokio::spawn(stream::report(Arc::clone(&app)));
     let base = app.settings.base_path.trim_end_matches('/').to_owned();
-    let routes = api::routes(&base).merge(assets::routes(&base)).layer(CompressionLayer::new()).with_state(app);
+    let routes =
+        api::routes(&base).merge(assets::routes(&base)).layer(CompressionLayer::new()).with_state(app);
     (assets::guarded(routes), Handle(hub))
 }

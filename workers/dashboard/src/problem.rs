@@ -19,7 +19,12 @@ pub struct Problem {
 
 impl Problem {
     /// A problem of `thing` with `reason` and what to do about it.
-    pub fn new(status: StatusCode, thing: impl Into<String>, reason: impl Into<String>, remedy: &str) -> Self {
+    pub fn new(
+        status: StatusCode,
+        thing: impl Into<String>,
+        reason: impl Into<String>,
+        remedy: &str,
+    ) -> Self {
         Self {
             status,
             thing: thing.into(),

@@ -45,11 +45,16 @@ pub struct Summary {
 }
 
 /// Serves until the shutdown drains. Open streams are ended first, so that draining does not wait for browsers.
-pub async fn run(settings: Settings, components: Components, shutdown: Shutdown) -> Result<Summary, DashboardError> {
+pub async fn run(
+    settings: Settings,
+    components: Components,
+    shutdown: Shutdown,
+) -> Result<Summary, DashboardError> {
     let asked = settings.listen;
     let listener =
         TcpListener::bind(asked).await.map_err(|source| DashboardError::Listen { address: asked, source })?;
-    let address = listener.local_addr().map_err(|source| DashboardError::Listen { address: asked, source })?;
+    let address =
+        listener.local_addr().map_err(|source| DashboardError::Listen { address: asked, source })?;
     let base = settings.base_path.clone();
     let (routes, handle) = router(settings, components).await;
     tracing::info!(url = %format!("http://{address}{base}/"), "dashboard listens");

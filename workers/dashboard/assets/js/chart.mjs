@@ -11,8 +11,9 @@ import {
   createChart,
 } from "../vendor/lightweight-charts.mjs";
 import { fill, h, speak, token } from "./dom.mjs";
-import { ForecastDrawing, Lines, PaneMarks, PriceMarks, VolumeView } from "./drawings.mjs";
+import { Lines, PriceMarks } from "./drawings.mjs";
 import { bp, clock, count, dateTime, minute, price, short, spanSeconds } from "./format.mjs";
+import { ForecastDrawing, PaneMarks, VolumeView } from "./panes.mjs";
 import { barTime, targetTime } from "./state.mjs";
 
 /** @typedef {import("./state.mjs").State} State */
@@ -184,9 +185,11 @@ export class PriceChart {
     const last = rows.at(-1);
     this.drawn = last ? `${chart} ${rows.length} ${last.window_start}` : "";
     this.firstTime = rows.length ? barTime(rows[0]) : 0;
+    const [wasLive, ahead] = [this.isLive(), this.aheadSlots];
     this.overlays(rows);
     this.aheadAndForecasts(rows);
-    if (rows.length && this.fitted !== chart) {
+    // A forecast that reaches further needs more room at the right.
+    if (rows.length && (this.fitted !== chart || (wasLive && ahead !== this.aheadSlots))) {
       this.fitted = chart;
       this.goLive();
     }
@@ -281,7 +284,7 @@ export class PriceChart {
   drawForecasts(step, served) {
     const nearest = this.state.meta?.horizons[0];
     const all = served ? this.state.forecasts.rows.filter((f) => f.role !== "challenger") : [];
-    /** @param {import("./types.js").Forecast} f @returns {import("./drawings.mjs").ForecastPoint} */
+    /** @param {import("./types.js").Forecast} f @returns {import("./panes.mjs").ForecastPoint} */
     const point = (f) => ({
       time: targetTime(f) - step,
       value: f.y_pred * 1e4,
@@ -290,7 +293,7 @@ export class PriceChart {
       hi: f.hi === null ? null : f.hi * 1e4,
       outcome: typeof f.outcome === "object" ? f.outcome.joined.y_true * 1e4 : null,
     });
-    /** @type {import("./drawings.mjs").ForecastPoint[][]} */
+    /** @type {import("./panes.mjs").ForecastPoint[][]} */
     const runs = [];
     let before = -Infinity;
     for (const f of all.filter((x) => x.horizon === nearest)) {
@@ -441,7 +444,7 @@ export class PriceChart {
   }
 }
 
-/** Half the height of the forecast pane in basis points: the 99th percentile, symmetric. @param {import("./drawings.mjs").ForecastPoint[]} near @param {import("./drawings.mjs").ForecastPoint[]} far */
+/** Half the height of the forecast pane in basis points: the 99th percentile, symmetric. @param {import("./panes.mjs").ForecastPoint[]} near @param {import("./panes.mjs").ForecastPoint[]} far */
 function reachOf(near, far) {
   const sizes = [...near, ...far]
     .flatMap((p) => [p.value, p.outcome, p.lo, p.hi])

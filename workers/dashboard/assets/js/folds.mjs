@@ -16,11 +16,10 @@ export function foldRows(run) {
   });
 }
 
-const WIDTH = 560;
 const HEIGHT = 238;
 
-/** @param {Fold[]} rows @param {number | null} ceiling */
-export function foldChart(rows, ceiling) {
+/** @param {Fold[]} rows @param {number | null} ceiling @param {number} width in pixels of the drawing */
+export function foldChart(rows, ceiling, width) {
   const folds = [...new Set(rows.map((r) => r.fold))];
   const horizons = [...new Set(rows.map((r) => r.horizon))];
   const values = [0, ceiling ?? 0, ...rows.flatMap((r) => [r.skill, r.lo ?? r.skill, r.hi ?? r.skill])];
@@ -28,8 +27,8 @@ export function foldChart(rows, ceiling) {
   const high = Math.max(...values);
   const pad = (high - low || 0.01) * 0.1;
   const y = (/** @type {number} */ v) => 14 + (HEIGHT - 44) * (1 - (v - low + pad) / (high - low + 2 * pad));
-  const x = (/** @type {number} */ i) => 8 + ((WIDTH - 80) * (i + 0.5)) / folds.length;
-  const end = WIDTH - 72;
+  const x = (/** @type {number} */ i) => 8 + ((width - 80) * (i + 0.5)) / folds.length;
+  const end = width - 72;
   const level = (/** @type {number} */ v, /** @type {Record<string, any>} */ look, /** @type {string} */ text) => [
     s("line", { x1: 0, x2: end, y1: y(v), y2: y(v), ...look }),
     s("text", { x: end + 8, y: y(v) + 4 }, text),
@@ -53,7 +52,7 @@ export function foldChart(rows, ceiling) {
   const labels = folds.map((f, i) => s("text", { x: x(i), y: HEIGHT - 6, "text-anchor": "middle" }, `fold ${f}`));
   const chart = s(
     "svg",
-    { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "Skill by fold. The table view has the same values." },
+    { class: "chart", viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": "Skill by fold. The table view has the same values." },
     grid,
     level(0, { stroke: "var(--ink-3)" }, "0 naive"),
     ceiling === null ? [] : level(ceiling, { stroke: "var(--ink-2)", "stroke-dasharray": "4 3" }, "ceiling, h 1"),

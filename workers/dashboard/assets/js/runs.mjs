@@ -82,7 +82,7 @@ export function pill(run, state) {
 /** One line under a run's name. @param {Run} run @param {State} state */
 export function summary(run, state) {
   const failed = refused(run);
-  if (run.phase === "Complete" && failed) return `${failed.name}: ${String(failed.value ?? "refused").replace(/^-/, "−")}`;
+  if (run.phase === "Complete" && failed) return `${failed.name}: ${failed.value === null || failed.value === undefined ? "refused" : skillText(Number(failed.value))}`;
   const skill = metric(run, "skill", state.meta?.horizons[0]) ?? metric(run, "skill");
   if (run.status?.version) return `v${run.status.version}${skill === null ? "" : `, skill ${skillText(skill)}`}`;
   const have = run.status?.dataset?.rows;

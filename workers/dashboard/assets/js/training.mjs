@@ -113,7 +113,7 @@ export class TrainingPage {
       tiles.push([`Skill, h ${horizon}`, skillText(value), "", line || "0 is the naive forecast"]);
     }
     const rmse = metric(run, "rmse");
-    if (rmse !== null) tiles.push(["RMSE, h 1", plain(rmse, 4), "", metric(run, "rmse_naive") === null ? "" : `naive ${plain(metric(run, "rmse_naive"), 4)}`]);
+    if (rmse !== null) tiles.push(["RMSE, pooled", plain(rmse * 1e4, 2), "bp", "of the return, lower is better"]);
     const right = metric(run, "directional_accuracy");
     if (right !== null) tiles.push(["Direction right", plain(right * 100, 1), "%", "half is chance"]);
     const ic = metric(run, "ic");
@@ -134,8 +134,8 @@ export class TrainingPage {
       { head: "Verdict", hiddenHead: true, cell: (/** @type {any} */ g) => verdictCell(g.verdict) },
       { head: "Gate", cell: (/** @type {any} */ g) => g.name },
       { head: "What was found", class: "mid", cell: (/** @type {any} */ g) => g.reason ?? "" },
-      { head: "Value", num: true, cell: (/** @type {any} */ g) => String(g.value ?? "—").replace(/^-/, "−") },
-      { head: "Limit", num: true, class: "dim", cell: (/** @type {any} */ g) => String(g.limit ?? "—").replace(/-(?=\d)/, "−") },
+      { head: "Value", num: true, cell: (/** @type {any} */ g) => figure(g.value) },
+      { head: "Limit", num: true, class: "dim", cell: (/** @type {any} */ g) => figure(g.limit) },
     ];
     const toCsv = () => download(fileName(run.name, "gates"), csv(["gate", "verdict", "value", "limit"], gates.map((g) => [g.name, g.verdict, g.value, g.limit])));
     const holder = h("div", { class: "foldable" });
@@ -160,7 +160,7 @@ export class TrainingPage {
       { head: "Skill", num: true, cell: (/** @type {any} */ r) => skillText(r.skill) },
       { head: "Rows", num: true, cell: (/** @type {any} */ r) => count(r.rows) },
     ];
-    return h("article", { class: "card", "aria-label": "Skill by fold" }, h("header", {}, h("h2", {}, "Skill by fold"), h("span", { class: "grow" }), view), h("div", { class: "body foldbox" }, this.foldView === "chart" ? foldChart(rows, metric(run, "ceiling")) : table("Skill by fold", columns, rows)));
+    return h("article", { class: "card", "aria-label": "Skill by fold" }, h("header", {}, h("h2", {}, "Skill by fold"), h("span", { class: "grow" }), view), h("div", { class: "body foldbox" }, this.foldView === "chart" ? foldChart(rows, metric(run, "ceiling"), innerWidth < 720 ? 320 : 560) : table("Skill by fold", columns, rows)));
   }
 
   /** @param {Run} run */
@@ -201,6 +201,14 @@ export class TrainingPage {
     ];
     return h("article", { class: "card", "aria-label": "Rivals" }, h("header", {}, h("h2", {}, "Rivals"), h("span", { class: "age" }, "h 1, pooled")), table("Rivals", columns, rows));
   }
+}
+
+/** A decimal of a status: four digits, or a count. @param {unknown} value */
+function figure(value) {
+  if (value === null || value === undefined) return "—";
+  const number = Number(value);
+  if (!Number.isFinite(number)) return String(value);
+  return Number.isInteger(number) && number !== 0 ? count(number) : skillText(number);
 }
 
 /** @param {any} gate */

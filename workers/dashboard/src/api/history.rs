@@ -16,9 +16,7 @@ use crate::{
 };
 
 /// Waits for the store within the request's time, and turns its failure into a problem.
-pub(super) async fn asked<T>(
-    answer: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, Problem> {
+pub(super) async fn asked<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, Problem> {
     match timeout(REQUEST_TIMEOUT, answer).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(Problem::backend("feature store", error.kind(), error)),

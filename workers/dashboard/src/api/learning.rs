@@ -53,7 +53,7 @@ pub(super) async fn models(app: Arc<App>, _: Params) -> Answer {
     }
     let runs = asked(app.store.runs(&app.settings.pipeline)).await?;
     let mut models: Vec<(u64, Value)> = runs.iter().filter_map(|run| model(run, &app, &held)).collect();
-    models.sort_by(|a, b| b.0.cmp(&a.0));
+    models.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
     let models: Vec<_> = models.into_iter().map(|(_, m)| m).collect();
     Ok(fresh(&json!({ "now": app.hub.now(), "models": models })))
 }

@@ -17,12 +17,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    limits::TICKS_BODY_BYTES,
-    problem::Problem,
-    state::App,
-    stream,
-};
+use crate::{limits::TICKS_BODY_BYTES, problem::Problem, state::App, stream};
 use params::Params;
 
 /// The description of this interface.
@@ -52,7 +47,10 @@ pub struct RouteDescription {
 
 /// Every route of the interface, for whoever holds the description against it.
 pub fn described() -> Vec<RouteDescription> {
-    table().into_iter().map(|r| RouteDescription { method: r.method, path: r.path, parameters: r.parameters }).collect()
+    table()
+        .into_iter()
+        .map(|r| RouteDescription { method: r.method, path: r.path, parameters: r.parameters })
+        .collect()
 }
 
 /// Makes a GET route of an async function `(Arc<App>, Params) -> Answer`.
@@ -124,7 +122,12 @@ pub(crate) fn routes(base: &str) -> Router<Arc<App>> {
 }
 
 async fn unknown(uri: Uri) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, uri.path(), "is no part of the interface", "See /api/v1/openapi.json.")
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        uri.path(),
+        "is no part of the interface",
+        "See /api/v1/openapi.json.",
+    )
 }
 
 fn fresh(body: &Value) -> Response {

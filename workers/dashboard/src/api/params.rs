@@ -27,10 +27,18 @@ impl Params {
                     [] => "It takes none.".to_owned(),
                     _ => format!("Known are {}.", known.join(", ")),
                 };
-                return Err(Problem::bad_request(format!("parameter {name:?}"), "is not known here", &remedy));
+                return Err(Problem::bad_request(
+                    format!("parameter {name:?}"),
+                    "is not known here",
+                    &remedy,
+                ));
             }
             if found.insert(name.clone(), value).is_some() {
-                return Err(Problem::bad_request(format!("parameter {name:?}"), "is given twice", "Give it once."));
+                return Err(Problem::bad_request(
+                    format!("parameter {name:?}"),
+                    "is given twice",
+                    "Give it once.",
+                ));
             }
         }
         Ok(Self(found))
@@ -43,10 +51,9 @@ impl Params {
 
     /// A symbol.
     pub fn symbol(&self) -> Result<Option<Symbol>, Problem> {
-        self.text("symbol")
-            .map(Symbol::parse)
-            .transpose()
-            .map_err(|e| Problem::bad_request("parameter symbol", e.to_string(), "Ask /api/v1/symbols for names."))
+        self.text("symbol").map(Symbol::parse).transpose().map_err(|e| {
+            Problem::bad_request("parameter symbol", e.to_string(), "Ask /api/v1/symbols for names.")
+        })
     }
 
     /// A symbol that must be there.
@@ -88,12 +95,21 @@ impl Params {
     }
 
     /// One of the given names, `default` when absent.
-    pub fn one_of<'a>(&self, name: &str, names: &'a [String], default: Option<&'a str>) -> Result<&'a str, Problem> {
+    pub fn one_of<'a>(
+        &self,
+        name: &str,
+        names: &'a [String],
+        default: Option<&'a str>,
+    ) -> Result<&'a str, Problem> {
         let wanted = match (self.text(name), default) {
             (Some(text), _) => text,
             (None, Some(default)) => return Ok(default),
             (None, None) => {
-                return Err(Problem::bad_request(format!("parameter {name}"), "is missing", "Ask /api/v1/meta for names."));
+                return Err(Problem::bad_request(
+                    format!("parameter {name}"),
+                    "is missing",
+                    "Ask /api/v1/meta for names.",
+                ));
             }
         };
         names.iter().map(String::as_str).find(|n| *n == wanted).ok_or_else(|| {
@@ -108,7 +124,8 @@ impl Params {
 
 /// Percent and plus decoding, strict UTF-8.
 fn decoded(text: &str) -> Result<String, Problem> {
-    let wrong = || Problem::bad_request("query", "is not percent-encoded UTF-8", "Encode every reserved character.");
+    let wrong =
+        || Problem::bad_request("query", "is not percent-encoded UTF-8", "Encode every reserved character.");
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

@@ -59,7 +59,10 @@ mod tests {
     #[test]
     fn odd_arrays() {
         assert_eq!(elements(b" [ ] "), Ok(vec![]));
-        assert_eq!(elements(b"[1, \"],[\\\"\" ,[2,{\"a\":3}]]"), Ok(vec![&b"1"[..], b"\"],[\\\"\"", b"[2,{\"a\":3}]"]));
+        assert_eq!(
+            elements(b"[1, \"],[\\\"\" ,[2,{\"a\":3}]]"),
+            Ok(vec![&b"1"[..], b"\"],[\\\"\"", b"[2,{\"a\":3}]"])
+        );
         assert_eq!(elements(b"[1,]"), Ok(vec![&b"1"[..], b""]));
         assert_eq!(elements(b"{}"), Err(NoArray::NoStart));
         assert_eq!(elements(b"[1"), Err(NoArray::NoEnd));

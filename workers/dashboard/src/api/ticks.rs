@@ -50,7 +50,11 @@ pub(super) async fn take(
     })?;
     let lines: Vec<&[u8]> = if array {
         split::elements(&body).map_err(|reason| {
-            Problem::bad_request("body", reason.to_string(), "Send [tick, tick, …], or one tick a line as application/x-ndjson.")
+            Problem::bad_request(
+                "body",
+                reason.to_string(),
+                "Send [tick, tick, …], or one tick a line as application/x-ndjson.",
+            )
         })?
     } else {
         body.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect()
@@ -89,7 +93,10 @@ async fn store(app: &App, topic: &dyn Topic, lines: &[&[u8]]) -> Answer {
         }
     }
     let body = json!({ "accepted": accepted, "rejected": rejected, "verdicts": verdicts });
-    Ok(with_status(if accepted == 0 && rejected > 0 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &body))
+    Ok(with_status(
+        if accepted == 0 && rejected > 0 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK },
+        &body,
+    ))
 }
 
 fn with_status(status: StatusCode, body: &Value) -> Response {
@@ -128,7 +135,12 @@ fn is_array(headers: &HeaderMap) -> Result<bool, Problem> {
 fn too_large(rejected: &BytesRejection) -> Problem {
     let status = rejected.status();
     if status == StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::new(status, "body", format!("is longer than {TICKS_BODY_BYTES} bytes"), "Send it in several parts.")
+        Problem::new(
+            status,
+            "body",
+            format!("is longer than {TICKS_BODY_BYTES} bytes"),
+            "Send it in several parts.",
+        )
     } else {
         Problem::new(status, "body", rejected.to_string(), "Send it again.")
     }
@@ -136,7 +148,10 @@ fn too_large(rejected: &BytesRejection) -> Problem {
 
 fn authorised(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(token) = &app.settings.write_token else { return Ok(()) };
-    let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.strip_prefix("Bearer "));
     if given.is_some_and(|given| same(given.as_bytes(), token.as_bytes())) {
         return Ok(());
     }

@@ -66,7 +66,9 @@ impl Cursor {
     /// Every (topic, partition) where this is behind `goal`.
     pub(crate) fn behind<'a>(&'a self, goal: &'a Self) -> impl Iterator<Item = (Source, u32)> + 'a {
         Source::ALL.into_iter().flat_map(move |source| {
-            (0..goal.partitions(source)).map(move |p| (source, p)).filter(move |(s, p)| self.get(*s, *p) < goal.get(*s, *p))
+            (0..goal.partitions(source))
+                .map(move |p| (source, p))
+                .filter(move |(s, p)| self.get(*s, *p) < goal.get(*s, *p))
         })
     }
 
@@ -136,7 +138,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_cursor() {
-        for text in ["", "1", "2-0-0-0", "1-zz-0-0", "1-0-0", "1-0--0", "1-0-0-0-0", "1-0-0.-1", "1-0-0-x", "17"] {
+        for text in
+            ["", "1", "2-0-0-0", "1-zz-0-0", "1-0-0", "1-0--0", "1-0-0-0-0", "1-0-0.-1", "1-0-0-x", "17"]
+        {
             assert_eq!(text.parse::<Cursor>(), Err(NoCursor), "{text}");
         }
     }
@@ -148,7 +152,10 @@ mod tests {
         goal.advance(Source::Features, 0, 3);
         goal.advance(Source::Predictions, 0, 4);
         assert_eq!(start.distance(&goal), 7);
-        assert_eq!(start.behind(&goal).collect::<Vec<_>>(), [(Source::Features, 0), (Source::Predictions, 0)]);
+        assert_eq!(
+            start.behind(&goal).collect::<Vec<_>>(),
+            [(Source::Features, 0), (Source::Predictions, 0)]
+        );
         assert_eq!(goal.distance(&start), 0);
     }
 }

@@ -71,7 +71,12 @@ impl Drop for Seat {
 }
 
 impl Hub {
-    pub(crate) fn new(features: Arc<dyn Topic>, predictions: Arc<dyn Topic>, bars: Vec<String>, clock: Clock) -> Arc<Self> {
+    pub(crate) fn new(
+        features: Arc<dyn Topic>,
+        predictions: Arc<dyn Topic>,
+        bars: Vec<String>,
+        clock: Clock,
+    ) -> Arc<Self> {
         let head = Cursor::new(
             [&features.id(), &predictions.id()],
             [features.partitions(), predictions.partitions()],
@@ -215,7 +220,9 @@ impl Hub {
 
     /// Takes a seat; none is left when too many follow.
     pub(crate) fn sit(self: &Arc<Self>) -> Option<Seat> {
-        let taken = self.clients.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < STREAM_CLIENTS).then_some(n + 1));
+        let taken = self
+            .clients
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < STREAM_CLIENTS).then_some(n + 1));
         taken.ok().map(|_| Seat(Arc::clone(self)))
     }
 

@@ -18,7 +18,8 @@ pub(crate) async fn report(app: Arc<App>) {
     let mut known = Known::default();
     let mut remembered = false;
     loop {
-        let looked = tokio::time::timeout(POLL_TIMEOUT, known.changes(&*app.store, &app.settings.pipeline)).await;
+        let looked =
+            tokio::time::timeout(POLL_TIMEOUT, known.changes(&*app.store, &app.settings.pipeline)).await;
         let mut events = match looked {
             Ok(Ok(events)) => {
                 app.store_state.answered(app.hub.now());
@@ -29,7 +30,8 @@ pub(crate) async fn report(app: Arc<App>) {
                 Vec::new()
             }
             Err(_) => {
-                app.store_state.failed(app.hub.now(), format!("no answer within {} s", POLL_TIMEOUT.as_secs()));
+                app.store_state
+                    .failed(app.hub.now(), format!("no answer within {} s", POLL_TIMEOUT.as_secs()));
                 Vec::new()
             }
         };

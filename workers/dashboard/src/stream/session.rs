@@ -59,7 +59,16 @@ impl Session {
             data: opening.to_string().into(),
         };
         let generation = hub.generation();
-        Self { hub, _seat: seat, cursor, position, generation, phase, ready: VecDeque::from([first]), flushed: None }
+        Self {
+            hub,
+            _seat: seat,
+            cursor,
+            position,
+            generation,
+            phase,
+            ready: VecDeque::from([first]),
+            flushed: None,
+        }
     }
 
     /// The next message; none ends the connection.
@@ -85,7 +94,9 @@ impl Session {
                     if let Some(flushed) = self.flushed {
                         tokio::time::sleep_until(flushed + FLUSH_EVERY).await;
                     }
-                    let Taken::Events(events, end) = self.hub.take(self.position, BATCH_EVENTS) else { return None };
+                    let Taken::Events(events, end) = self.hub.take(self.position, BATCH_EVENTS) else {
+                        return None;
+                    };
                     self.position = end;
                     self.queue(events);
                     self.flushed = Some(Instant::now());

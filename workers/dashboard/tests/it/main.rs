@@ -1,5 +1,5 @@
 //! The routes and the stream, on memory stores.
 
-mod rows;
 mod routes;
+mod rows;
 mod stream;

@@ -67,7 +67,8 @@ fn check(value: &Value, schema: &Value, all: &Value, at: &str) {
         Value::Object(fields) => {
             let Some(properties) = schema["properties"].as_object() else { return };
             for (name, field) in fields {
-                let described = properties.get(name).unwrap_or_else(|| panic!("{at}.{name} is not described"));
+                let described =
+                    properties.get(name).unwrap_or_else(|| panic!("{at}.{name} is not described"));
                 check(field, described, all, &format!("{at}.{name}"));
             }
         }
@@ -107,7 +108,12 @@ async fn the_description_is_the_interface() {
 async fn history_is_the_newest_of_the_range_oldest_first() {
     let (router, _handle) = filled().await.dashboard(settings()).await;
     let starts = |answer: &Value| -> Vec<String> {
-        answer["rows"].as_array().unwrap().iter().map(|r| r["window_start"].as_str().unwrap().to_owned()).collect()
+        answer["rows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| r["window_start"].as_str().unwrap().to_owned())
+            .collect()
     };
     let (_, answer) = get(&router, "/api/v1/bars?symbol=A&bar=1m&limit=3").await;
     assert_eq!(starts(&answer), ["1970-01-01T00:17:00Z", "1970-01-01T00:18:00Z", "1970-01-01T00:19:00Z"]);
@@ -145,13 +151,19 @@ async fn wrong_questions_name_thing_reason_and_remedy() {
 #[tokio::test]
 async fn a_store_that_fails_is_a_503_and_the_page_stays() {
     let world = filled().await;
-    let store = Arc::new(FaultyStore::new(Arc::clone(&world.store) as Arc<dyn FeatureStore>, |_| Fault::Before));
+    let store =
+        Arc::new(FaultyStore::new(Arc::clone(&world.store) as Arc<dyn FeatureStore>, |_| Fault::Before));
     let (router, _handle) = world.on(settings(), store).await;
     for path in ["/bars", "/predictions", "/symbols", "/runs"] {
         let (status, problem) = get(&router, &api(path)).await;
-        assert_eq!((status, problem["thing"].as_str()), (StatusCode::SERVICE_UNAVAILABLE, Some("feature store")));
+        assert_eq!(
+            (status, problem["thing"].as_str()),
+            (StatusCode::SERVICE_UNAVAILABLE, Some("feature store"))
+        );
     }
-    for path in ["/", "/style.css", "/js/app.mjs", "/vendor/lightweight-charts.mjs", "/api/v1/meta", "/api/v1/health"] {
+    for path in
+        ["/", "/style.css", "/js/app.mjs", "/vendor/lightweight-charts.mjs", "/api/v1/meta", "/api/v1/health"]
+    {
         let response = send(&router, Request::get(path).body(Body::empty()).unwrap()).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
@@ -167,7 +179,8 @@ async fn an_unchanged_file_is_not_sent_again() {
     let (router, _handle) = World::new().await.dashboard(below).await;
     let first = send(&router, Request::get("/market/style.css").body(Body::empty()).unwrap()).await;
     let tag = first.headers()[header::ETAG].clone();
-    let again = Request::get("/market/style.css").header(header::IF_NONE_MATCH, tag).body(Body::empty()).unwrap();
+    let again =
+        Request::get("/market/style.css").header(header::IF_NONE_MATCH, tag).body(Body::empty()).unwrap();
     assert_eq!(send(&router, again).await.status(), StatusCode::NOT_MODIFIED);
     let bare = send(&router, Request::get("/market").body(Body::empty()).unwrap()).await;
     assert_eq!(bare.headers()[header::LOCATION], "/market/");
@@ -177,7 +190,12 @@ async fn an_unchanged_file_is_not_sent_again() {
 const GOOD: &str =
     r#"{"symbol":"A","ts":"2026-03-17T14:32:00Z","open":1.5,"high":2,"low":1,"close":1.75,"volume":10}"#;
 
-async fn post(router: &Router, kind: &str, text: impl Into<Body>, token: Option<&str>) -> (StatusCode, Value) {
+async fn post(
+    router: &Router,
+    kind: &str,
+    text: impl Into<Body>,
+    token: Option<&str>,
+) -> (StatusCode, Value) {
     let mut request = Request::post("/api/v1/ticks").header(header::CONTENT_TYPE, kind);
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -192,8 +210,12 @@ async fn ticks_get_a_verdict_each_and_the_good_ones_are_in_the_log() {
     let bad = GOOD.replace("\"high\":2", "\"high\":1");
     let lines = format!("{GOOD}\n\n{bad}\nnonsense\n{GOOD}\n");
     let (status, answer) = post(&router, "application/x-ndjson", lines, None).await;
-    let verdicts: Vec<_> = answer["verdicts"].as_array().unwrap().iter().map(|v| v["verdict"].as_str().unwrap()).collect();
-    assert_eq!((status, verdicts), (StatusCode::OK, vec!["accepted", "ohlc_order", "malformed_json", "accepted"]));
+    let verdicts: Vec<_> =
+        answer["verdicts"].as_array().unwrap().iter().map(|v| v["verdict"].as_str().unwrap()).collect();
+    assert_eq!(
+        (status, verdicts),
+        (StatusCode::OK, vec!["accepted", "ohlc_order", "malformed_json", "accepted"])
+    );
     let array = format!("[{GOOD}, {{\"symbol\":\"A\"}}]");
     let (_, answer) = post(&router, "application/json; charset=utf-8", array, None).await;
     assert_eq!((&answer["accepted"], &answer["rejected"]), (&json!(1), &json!(1)));

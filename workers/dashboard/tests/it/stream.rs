@@ -119,7 +119,8 @@ async fn of_provisional_values_only_the_newest_is_sent() {
     for (i, row) in values.iter_mut().enumerate() {
         row.n = i as u64;
     }
-    let records = values.iter().map(|r| NewRecord { key: None, value: serde_json::to_vec(r).unwrap() }).collect();
+    let records =
+        values.iter().map(|r| NewRecord { key: None, value: serde_json::to_vec(r).unwrap() }).collect();
     world.features.append(0, records).await.unwrap();
     let mut reader = Reader::open(&router, Some(&last)).await;
     let mut seen = Vec::new();
