@@ -17,6 +17,15 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
 
 /// Bars whose log returns follow r = phi r' + noise; phi 0 is a random walk.
 pub(crate) fn bars(symbol: &str, phi: f64, seed: u64, count: usize) -> Vec<FeatureRow> {
+    bars_of(symbol, seed, count, |r, noise| phi * r + 0.001 * noise)
+}
+
+/// Bars whose returns swing with the one before: a forest sees it, no linear model does.
+pub(crate) fn waves(symbol: &str, seed: u64, count: usize) -> Vec<FeatureRow> {
+    bars_of(symbol, seed, count, |r, noise| 0.001 * (libm::cos(4_000.0 * r) + 0.5 * noise))
+}
+
+fn bars_of(symbol: &str, seed: u64, count: usize, next: impl Fn(f64, f64) -> f64) -> Vec<FeatureRow> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let spec = Arc::new(BarEngineSpec::new(indicators(), BAR, Calendar::Always));
     let mut engine = BarEngine::new(spec.clone());
@@ -24,7 +33,7 @@ pub(crate) fn bars(symbol: &str, phi: f64, seed: u64, count: usize) -> Vec<Featu
     let (mut close, mut r) = (100.0, 0.0);
     (0..count as u64)
         .map(|i| {
-            r = phi * r + 0.001 * normal(&mut rng);
+            r = next(r, normal(&mut rng));
             let open = close;
             close *= libm::exp(r);
             let (high, low) = (f64::max(open, close) * 1.0002, f64::min(open, close) * 0.9998);

@@ -12,7 +12,7 @@ use trainer::{GroupBy, Phase, Truth};
 
 use crate::{
     World,
-    market_of_truth::{bars, source},
+    market_of_truth::{bars, source, waves},
     settings,
 };
 
@@ -123,13 +123,17 @@ async fn with_a_forest_per_symbol_each_is_judged_by_itself() {
 
 #[tokio::test]
 async fn threads_never_show_in_the_model_and_the_seed_does() {
-    let data = source(vec![bars("AAPL", 0.5, 3, 1_500)]);
+    let data = source(vec![waves("AAPL", 3, 2_000)]);
     let mut hashes = Vec::new();
     for (threads, seed) in [(1, 42), (2, 42), (8, 42), (2, 43)] {
         let mut run = settings("threads");
         (run.threads, run.model.seed) = (threads, seed);
         run.model.trees = 40;
-        hashes.push(World::new().train(run, data.clone()).await.unwrap().model_sha256);
+        let world = World::new();
+        let outcome = world.train(run, data.clone()).await.unwrap();
+        let manifest = world.registry().manifest(1).await.unwrap();
+        assert_eq!(manifest.horizon(1).unwrap().kind, "forest", "{}", outcome.report);
+        hashes.push(outcome.model_sha256);
     }
     assert_eq!(hashes[0], hashes[1]);
     assert_eq!(hashes[0], hashes[2]);
