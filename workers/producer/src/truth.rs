@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_closed_form_is_the_sum() {
-        for phi in [-0.7, -0.3, 0.2, 0.5, 0.9] {
+        for phi in [-0.7_f64, -0.3, 0.2, 0.5, 0.9] {
             for h in 1..=12_u32 {
                 let a: f64 = (1..=h).map(|i| phi.powi(i as i32)).sum();
                 let cross: f64 = (1..h).map(|i| f64::from(h - i) * phi.powi(i as i32)).sum();

@@ -18,40 +18,40 @@ use tick_log::{Clock, Log, MemoryLog, Topic};
 
 /// A clock that stands where it is put.
 #[derive(Clone)]
-pub struct Hand(Arc<AtomicI64>);
+pub(crate) struct Hand(Arc<AtomicI64>);
 
 impl Hand {
-    pub fn at(text: &str) -> Self {
+    pub(crate) fn at(text: &str) -> Self {
         Self(Arc::new(AtomicI64::new(Timestamp::parse(text).unwrap().micros() / 1_000)))
     }
 
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_millis() as i64, Ordering::SeqCst);
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
     }
 
-    pub fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         let hand = self.0.clone();
         Arc::new(move || hand.load(Ordering::SeqCst))
     }
 }
 
-pub async fn topic(log: &MemoryLog, partitions: u32) -> Arc<dyn Topic> {
+pub(crate) async fn topic(log: &MemoryLog, partitions: u32) -> Arc<dyn Topic> {
     log.create_topic("ticks", partitions, None).await.unwrap()
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
-    pub symbol: String,
-    pub ts: Timestamp,
-    pub prices: Ohlcv,
+pub(crate) struct Seen {
+    pub(crate) symbol: String,
+    pub(crate) ts: Timestamp,
+    pub(crate) prices: Ohlcv,
 }
 
 /// Values of a partition, in order.
-pub async fn values(topic: &Arc<dyn Topic>, partition: u32) -> Vec<(Option<Vec<u8>>, Vec<u8>)> {
+pub(crate) async fn values(topic: &Arc<dyn Topic>, partition: u32) -> Vec<(Option<Vec<u8>>, Vec<u8>)> {
     let high = topic.bounds(partition).await.unwrap().high;
     let (mut at, mut out) = (0, Vec::new());
     while at < high {
@@ -63,7 +63,7 @@ pub async fn values(topic: &Arc<dyn Topic>, partition: u32) -> Vec<(Option<Vec<u
 }
 
 /// Ticks of a partition, in order; every record must be one, keyed by its symbol.
-pub async fn ticks(topic: &Arc<dyn Topic>, partition: u32) -> Vec<Seen> {
+pub(crate) async fn ticks(topic: &Arc<dyn Topic>, partition: u32) -> Vec<Seen> {
     let decoded = |(key, value): &(Option<Vec<u8>>, Vec<u8>)| {
         let tick = decode(value, DecodeRules::default()).unwrap();
         assert_eq!(key.as_deref(), Some(tick.symbol.as_bytes()));
