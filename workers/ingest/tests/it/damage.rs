@@ -1,0 +1,92 @@
+//! Damaged files, foreign logs, changed settings, a store that is down: one typed answer each.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use bytes::Bytes;
+use feature_store::{Fault, FaultyStore, Op};
+use ingest::Error;
+use lake::Lake;
+use market::{ErrorKind, Span};
+
+use crate::world::{World, semantics};
+
+async fn ran() -> World {
+    let mut world = World::new(5, 60).await;
+    world.settings.roll.rows = 25;
+    world.run(Arc::new(world.lake.clone())).await.unwrap();
+    world
+}
+
+#[tokio::test]
+async fn a_damaged_log_is_named() {
+    for suffix in [".commit", ".state"] {
+        let world = ran().await;
+        let listed = world.lake.list("_log/p=00000").await.unwrap();
+        let path = listed.iter().rfind(|e| e.path.ends_with(suffix)).unwrap().path.clone();
+        let bytes = world.lake.read(&path).await.unwrap();
+        world.lake.damage(&path, bytes.slice(..bytes.len() - 3));
+        let error = world.run(Arc::new(world.lake.clone())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(error.to_string().contains("fsck"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_torn_raw_file_is_never_skipped() {
+    let world = ran().await;
+    let listed = world.lake.list("raw").await.unwrap();
+    let path = listed.iter().rfind(|e| e.path.contains("-p00000-")).unwrap().path.clone();
+    world.lake.damage(&path, Bytes::from_static(b"PAR1"));
+    let error = world.run(Arc::new(world.lake.clone())).await.unwrap_err();
+    assert!(matches!(&error, Error::FileLost { path: p, .. } if *p == path), "{error}");
+}
+
+#[tokio::test]
+async fn another_log_is_recognised() {
+    let world = ran().await;
+    let other = World { log: World::new(5, 60).await.log, ..world.clone() };
+    other.log.delete_topic("ticks").await.unwrap();
+    other.log.create_topic("ticks", 2, None).await.unwrap();
+    let error = other.run(Arc::new(world.lake.clone())).await.unwrap_err();
+    assert!(matches!(error, Error::LogDiverged { .. }), "{error}");
+    assert!(error.to_string().contains("accept-topic"), "{error}");
+}
+
+#[tokio::test]
+async fn other_semantics_are_a_commit_of_their_own() {
+    let mut world = ran().await;
+    let before = world.dump().await;
+    world.settings.semantics =
+        Arc::new(windowing::Semantics { bars: vec![Span::from_secs(5)], ..semantics() });
+    world.run(Arc::new(world.lake.clone())).await.unwrap();
+    world.check().await.unwrap();
+    assert_eq!(world.dump().await, before);
+    let heads = lake::history::commits(&world.lake, "").await.unwrap();
+    assert!(heads.iter().all(|c| c.semantics_hash == world.settings.semantics.hash()));
+}
+
+/// A store that is down for a whole run loses nothing: finals wait in files of the commits.
+#[tokio::test]
+async fn finals_wait_for_a_store_that_is_down() {
+    let mut calm = World::new(6, 120).await;
+    calm.settings.roll.rows = 40;
+    calm.run(Arc::new(calm.lake.clone())).await.unwrap();
+    let want = calm.dump().await;
+    let mut world = calm.fresh();
+    let good = world.store.clone();
+    let down = Arc::new(AtomicBool::new(true));
+    let plan = down.clone();
+    world.store = Arc::new(FaultyStore::new(good.clone(), move |op| {
+        let fails = op == Op::UpsertRows && plan.load(Ordering::Relaxed);
+        if fails { Fault::Before } else { Fault::None }
+    }));
+    world.run(Arc::new(world.lake.clone())).await.unwrap();
+    assert!(!world.lake.list("_pending").await.unwrap().is_empty());
+    down.store(false, Ordering::Relaxed);
+    world.run(Arc::new(world.lake.clone())).await.unwrap();
+    world.check().await.unwrap();
+    assert!(world.dump().await == want);
+}
