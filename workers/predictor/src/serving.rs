@@ -23,6 +23,9 @@ enum Slot {
     Failed { since: Instant, error: String },
 }
 
+/// What the newest bars of a horizon are served with: (horizon, champion, previous, effective from).
+pub(crate) type Newest = (u32, Option<u64>, Option<u64>, Option<Timestamp>);
+
 /// Alias histories and models of one predictor.
 pub(crate) struct Serving {
     registry: Registry,
@@ -109,7 +112,7 @@ impl Serving {
     }
 
     /// What the newest bars are served with: (horizon, champion, previous, effective from).
-    pub(crate) fn newest(&self) -> Vec<(u32, Option<u64>, Option<u64>, Option<Timestamp>)> {
+    pub(crate) fn newest(&self) -> Vec<Newest> {
         let newest = |horizon: &u32| {
             let history = self.histories.get(horizon).map(Vec::as_slice).unwrap_or_default();
             let event = history.iter().rev().find(|e| e.alias == Alias::Champion);

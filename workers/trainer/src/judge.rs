@@ -29,7 +29,7 @@ pub(crate) struct Judged {
     pub verdict: Verdict,
     pub sections: Vec<Section>,
     /// Share of the impurity decrease, by group and feature.
-    pub importance: Vec<(String, Vec<f64>)>,
+    pub importance: Shares,
 }
 
 /// A horizon cut into folds, before anything was fitted: what progress is planned from.
@@ -128,13 +128,16 @@ pub(crate) fn judge(
     })
 }
 
+/// Share of the impurity decrease, by group and feature.
+type Shares = Vec<(String, Vec<f64>)>;
+
 /// The fit on all rows of what each group's choice names.
 fn publishable(
     trial: &Trial<'_>,
     choices: &[Choice],
     fitter: &Fitter<'_>,
     horizon: u32,
-) -> Result<(Vec<Section>, Vec<(String, Vec<f64>)>), TrainError> {
+) -> Result<(Vec<Section>, Shares), TrainError> {
     let (mut sections, mut shares) = (Vec::new(), Vec::new());
     for choice in choices {
         let index = trial.symbols.iter().position(|symbol| *symbol == choice.group);

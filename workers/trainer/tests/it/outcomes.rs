@@ -81,7 +81,7 @@ async fn what_can_be_learnt_is_published_and_served() {
     let stored = world.store.runs("market").await.unwrap();
     assert_eq!((stored.len(), stored[0].phase.as_str(), stored[0].progress_percent), (1, "Complete", 100));
     assert_eq!(&stored[0].status, status);
-    let events = events.lock().unwrap();
+    let events = events.lock().unwrap().clone();
     assert!(events.is_sorted_by_key(|e| e.percent), "progress never goes back");
     assert!(events.iter().any(|e| e.phase == Phase::Training && e.eta_seconds.is_some()));
     assert!(events.iter().filter_map(|e| e.message.as_ref()).any(|m| m.contains("Smartcore")));
