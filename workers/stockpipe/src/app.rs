@@ -64,14 +64,12 @@ async fn start(
     let dir = data_dir(manifest)?;
     if let Some(stream) = exchange::connect(&dir).await {
         let request = Request { pipeline: documents.pipeline.name().to_owned(), command };
-        let body =
-            serde_json::to_vec(&request).map_err(|e| Failure::new(ErrorKind::Bug, e.to_string()))?;
+        let body = serde_json::to_vec(&request).map_err(|e| Failure::new(ErrorKind::Bug, e.to_string()))?;
         return exchange::send(stream, body)
             .await
             .map_err(|e| Failure::new(ErrorKind::Unavailable, format!("{}: {e}", dir.display())));
     }
-    let context =
-        Context::open(&dir, documents.pipeline, documents.runs, false, Patience::Usual).await?;
+    let context = Context::open(&dir, documents.pipeline, documents.runs, false, Patience::Usual).await?;
     let (out, frames) = Output::channel();
     tokio::spawn(async move {
         commands::execute_to_end(&context, &command, &out).await;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Real-time stock features and honest forecasts from one manifest.
 #[derive(Debug, Parser)]
-#[command(name = "stockpipe", version, propagate_version = true, max_term_width = 110, after_help = EXAMPLES)]
+#[command(name = "stockpipe", version, max_term_width = 110, after_help = EXAMPLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -174,7 +174,7 @@ pub enum Model {
 
 /// `stockpipe import`.
 #[derive(Debug, Clone, Args)]
-#[command(group(clap::ArgGroup::new("files").required(true).multiple(true).args(["csv", "parquet", "ndjson"])))]
+#[command(group(clap::ArgGroup::new("sources").required(true).multiple(true).args(["csv", "parquet", "ndjson"])))]
 pub struct ImportArgs {
     /// Manifest and stores.
     #[command(flatten)]

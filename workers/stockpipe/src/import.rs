@@ -30,9 +30,13 @@ pub async fn import(args: cli::ImportArgs) -> Result<u8, Failure> {
         .columns
         .iter()
         .map(|pair| {
-            pair.split_once('=').map(|(field, column)| (field.to_owned(), column.to_owned())).ok_or_else(|| {
-                Failure::bad_input(format!("--columns {pair}: write FIELD=COLUMN, as in ts=Date,close=Last"))
-            })
+            pair.split_once('=').map(|(field, column)| (field.to_owned(), column.to_owned())).ok_or_else(
+                || {
+                    Failure::bad_input(format!(
+                        "--columns {pair}: write FIELD=COLUMN, as in ts=Date,close=Last"
+                    ))
+                },
+            )
         })
         .collect::<Result<Vec<_>, _>>()?;
     let files = [(Format::Csv, &args.csv), (Format::Parquet, &args.parquet), (Format::Ndjson, &args.ndjson)]
@@ -56,9 +60,9 @@ pub async fn import(args: cli::ImportArgs) -> Result<u8, Failure> {
     let dir = app::data_dir(&args.manifest)?;
     let context = Context::open(&dir, documents.pipeline, documents.runs, true, Patience::Usual).await?;
     let shutdown = Shutdown::new();
-    shutdown
-        .follow_signals()
-        .map_err(|e| Failure::new(market::ErrorKind::Misconfigured, format!("signals cannot be followed: {e}")))?;
+    shutdown.follow_signals().map_err(|e| {
+        Failure::new(market::ErrorKind::Misconfigured, format!("signals cannot be followed: {e}"))
+    })?;
     let ticks = context.ticks_topic().await?;
     let bar = indicatif::ProgressBar::new_spinner();
     let progress = {
@@ -73,8 +77,9 @@ pub async fn import(args: cli::ImportArgs) -> Result<u8, Failure> {
     let rejected = |row: &Rejected| {
         tracing::info!("{}:{}: {}: {}", row.file.display(), row.line, row.reason, row.detail);
     };
-    let report = producer::import::run(wanted, components(&context, ticks, rejected, progress), shutdown.clone())
-        .await;
+    let report =
+        producer::import::run(wanted, components(&context, ticks, rejected, progress), shutdown.clone())
+            .await;
     bar.finish_and_clear();
     let report = report?;
     let (out, frames) = Output::channel();

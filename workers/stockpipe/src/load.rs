@@ -13,11 +13,7 @@ pub fn load(args: &ManifestArgs, bare: Bare) -> Result<Documents, Failure> {
 }
 
 /// As [`load`], with further overrides that flags stand for.
-pub fn load_with(
-    args: &ManifestArgs,
-    bare: Bare,
-    flags: &[(String, String)],
-) -> Result<Documents, Failure> {
+pub fn load_with(args: &ManifestArgs, bare: Bare, flags: &[(String, String)]) -> Result<Documents, Failure> {
     let files = args
         .files
         .iter()

@@ -116,7 +116,9 @@ impl Table {
         let rows: Vec<Value> = self
             .rows
             .iter()
-            .map(|row| Value::Object(self.head.iter().cloned().zip(row.iter().cloned()).collect::<Map<_, _>>()))
+            .map(|row| {
+                Value::Object(self.head.iter().cloned().zip(row.iter().cloned()).collect::<Map<_, _>>())
+            })
             .collect();
         let mut bytes = serde_json::to_vec_pretty(&rows).unwrap_or_default();
         bytes.push(b'\n');

@@ -141,7 +141,8 @@ pub fn trainer(
     let override_ = template.promotion.as_ref();
     let mode = override_.and_then(|p| p.mode).unwrap_or(promotion.mode);
     let bars_of = |d: crds::Duration| {
-        u32::try_from(span(d).micros().unsigned_abs().div_ceil(bar.micros().unsigned_abs())).unwrap_or(u32::MAX)
+        u32::try_from(span(d).micros().unsigned_abs().div_ceil(bar.micros().unsigned_abs()))
+            .unwrap_or(u32::MAX)
     };
     Ok(trainer::Settings {
         pipeline: pipeline.name().to_owned(),
@@ -184,10 +185,7 @@ pub fn trainer(
         },
         promotion: trainer::Promotion {
             automatic: mode != PromotionMode::Manual,
-            min_skill: override_
-                .and_then(|p| p.min_skill.as_ref())
-                .unwrap_or(&promotion.min_skill)
-                .value(),
+            min_skill: override_.and_then(|p| p.min_skill.as_ref()).unwrap_or(&promotion.min_skill).value(),
             shadow_bars: whole(override_.and_then(|p| p.shadow_bars).unwrap_or(promotion.shadow_bars)),
             allow_suspicious: override_
                 .and_then(|p| p.allow_suspicious)
@@ -271,8 +269,8 @@ pub fn producer(pipeline: &StockPipeline) -> Result<producer::ProduceSettings, F
     };
     let mut symbols = Vec::new();
     for name in &spec.symbols {
-        let symbol = market::Symbol::parse(name)
-            .map_err(|e| Failure::bad_input(format!("producer.symbols: {e}")))?;
+        let symbol =
+            market::Symbol::parse(name).map_err(|e| Failure::bad_input(format!("producer.symbols: {e}")))?;
         let mut made = producer::SymbolSpec::new(symbol, model(spec.model));
         if let Some(own) = spec.overrides.iter().find(|o| o.symbol == *name) {
             made.model = own.model.map_or(made.model, model);

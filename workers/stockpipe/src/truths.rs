@@ -20,9 +20,7 @@ fn known(pipeline: &StockPipeline) -> Result<Vec<(String, Truth)>, Failure> {
 /// For the report of a training run.
 pub fn for_trainer(pipeline: &StockPipeline) -> Result<BTreeMap<String, trainer::Truth>, Failure> {
     let truths = known(pipeline)?.into_iter();
-    Ok(truths
-        .map(|(symbol, t)| (symbol, trainer::Truth { name: t.name, ceilings: t.ceilings }))
-        .collect())
+    Ok(truths.map(|(symbol, t)| (symbol, trainer::Truth { name: t.name, ceilings: t.ceilings })).collect())
 }
 
 /// For the SYNTHETIC badge.

@@ -13,11 +13,22 @@ use crate::{
 
 /// Window rows.
 pub async fn features(context: &Context, args: &cli::RowsArgs, out: &Output) -> Result<(), Failure> {
-    let names: Vec<String> =
-        context.pipeline.spec.features.windows.iter().map(|w| w.name.clone()).collect();
+    let names: Vec<String> = context.pipeline.spec.features.windows.iter().map(|w| w.name.clone()).collect();
     let mut table = Table::new([
-        "symbol", "name", "window_start", "window_end", "sma", "n", "open", "high", "low", "close", "volume",
-        "vwap", "final", "revision",
+        "symbol",
+        "name",
+        "window_start",
+        "window_end",
+        "sma",
+        "n",
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume",
+        "vwap",
+        "final",
+        "revision",
     ]);
     for row in rows(context, &args.select, &names, "window").await? {
         table.rows.push(vec![
@@ -42,12 +53,29 @@ pub async fn features(context: &Context, args: &cli::RowsArgs, out: &Output) -> 
 
 /// Bar rows with their indicators.
 pub async fn bars(context: &Context, args: &cli::RowsArgs, out: &Output) -> Result<(), Failure> {
-    let names: Vec<String> =
-        context.pipeline.spec.features.bars.iter().map(|b| settings::span(b.duration()).to_string()).collect();
+    let names: Vec<String> = context
+        .pipeline
+        .spec
+        .features
+        .bars
+        .iter()
+        .map(|b| settings::span(b.duration()).to_string())
+        .collect();
     let indicators = settings::indicators(&context.pipeline)?;
     let mut head: Vec<String> = [
-        "symbol", "name", "window_start", "window_end", "open", "high", "low", "close", "volume", "vwap", "n",
-        "final", "revision",
+        "symbol",
+        "name",
+        "window_start",
+        "window_end",
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume",
+        "vwap",
+        "n",
+        "final",
+        "revision",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -106,9 +134,7 @@ async fn rows(
         };
         found.extend(context.store.rows(&query).await?);
     }
-    found.sort_by(|a, b| {
-        (a.window_start, &a.symbol, &a.name).cmp(&(b.window_start, &b.symbol, &b.name))
-    });
+    found.sort_by(|a, b| (a.window_start, &a.symbol, &a.name).cmp(&(b.window_start, &b.symbol, &b.name)));
     found.truncate(select.limit.unwrap_or(usize::MAX));
     Ok(found)
 }

@@ -31,7 +31,15 @@ pub async fn dead_letters(
     let from = select::bound("--from", args.from.as_deref(), now)?;
     let to = select::bound("--to", args.to.as_deref(), now)?;
     let mut table = Table::new([
-        "generation", "partition", "offset", "record_ts", "reason", "first_offset", "length", "sha256", "bytes",
+        "generation",
+        "partition",
+        "offset",
+        "record_ts",
+        "reason",
+        "first_offset",
+        "length",
+        "sha256",
+        "bytes",
     ]);
     for row in history::dead(&*context.lake, Context::ROOT).await? {
         let at = Timestamp::from_millis(row.record_ms);

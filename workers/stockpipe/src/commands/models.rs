@@ -35,8 +35,19 @@ pub fn registries(context: &Context) -> Result<Vec<Registry>, Failure> {
 /// Every version, newest first.
 pub async fn list(context: &Context, args: &cli::ModelsListArgs, out: &Output) -> Result<(), Failure> {
     let mut table = Table::new([
-        "bar", "version", "alias", "created_at", "data_to", "rows", "horizon", "kind", "skill", "skill_lower",
-        "verdict", "served", "sha256",
+        "bar",
+        "version",
+        "alias",
+        "created_at",
+        "data_to",
+        "rows",
+        "horizon",
+        "kind",
+        "skill",
+        "skill_lower",
+        "verdict",
+        "served",
+        "sha256",
     ]);
     for registry in registries(context)? {
         for listed in registry.list().await? {
@@ -78,9 +89,11 @@ use registry::OtherVersion;
 
 /// One version, whole.
 pub async fn show(context: &Context, args: &cli::ModelsShowArgs, out: &Output) -> Result<(), Failure> {
-    let number: u64 = args.version.trim_start_matches('v').parse().map_err(|_| {
-        Failure::bad_input(format!("{:?} is no version: write 12 or v12", args.version))
-    })?;
+    let number: u64 = args
+        .version
+        .trim_start_matches('v')
+        .parse()
+        .map_err(|_| Failure::bad_input(format!("{:?} is no version: write 12 or v12", args.version)))?;
     let mut found = Vec::new();
     for registry in registries(context)? {
         if registry.versions().await?.contains(&number) {

@@ -28,8 +28,21 @@ pub async fn predictions(
         ..PredictionQuery::default()
     };
     let mut table = Table::new([
-        "symbol", "bar", "horizon", "made_at", "as_of", "target_ts", "y_pred", "lo", "hi", "y_naive", "version",
-        "role", "flags", "y_true", "err",
+        "symbol",
+        "bar",
+        "horizon",
+        "made_at",
+        "as_of",
+        "target_ts",
+        "y_pred",
+        "lo",
+        "hi",
+        "y_naive",
+        "version",
+        "role",
+        "flags",
+        "y_true",
+        "err",
     ]);
     for row in context.store.predictions(&query).await? {
         let (y_true, err) = match row.outcome {

@@ -110,7 +110,13 @@ fn for_people(value: &Value) -> String {
     }
     let _ = writeln!(text, "\nSYMBOLS");
     for f in value["freshness"].as_array().into_iter().flatten() {
-        let _ = writeln!(text, "{:<16} newest {} bar ends {}", show(&f["symbol"]), show(&f["bar"]), show(&f["newest"]));
+        let _ = writeln!(
+            text,
+            "{:<16} newest {} bar ends {}",
+            show(&f["symbol"]),
+            show(&f["bar"]),
+            show(&f["newest"])
+        );
     }
     text
 }

@@ -49,7 +49,7 @@ impl Milestones {
             format!("v{}", row.version)
         };
         self.say(&format!(
-            "first forecast: {} {:+.1} bp at {} ({} {} ahead, {who})",
+            "first forecast: {} expects {:+.1} bp at {} ({} x {} ahead, {who})",
             row.symbol,
             row.y_pred * 1e4,
             row.target_ts,
@@ -84,8 +84,11 @@ fn headline(outcome: &RunOutcome, truths: &BTreeMap<String, Truth>) -> Vec<Strin
         let horizons: Vec<String> = outcome.champion.iter().map(u32::to_string).collect();
         format!("champion at horizon {}", horizons.join(" and "))
     };
-    let mut lines =
-        vec![format!("model v{}: {rows} rows, pooled skill {}: {verdict}", outcome.version, show(skill("skill")))];
+    let mut lines = vec![format!(
+        "model v{}: {rows} rows, pooled skill {}: {verdict}",
+        outcome.version,
+        show(skill("skill"))
+    )];
     for symbol in status["dataset"]["symbols"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         for (name, value) in named(&status["metrics"], "skill@", symbol) {
             let horizon = name.trim_start_matches("skill@").split('/').next().unwrap_or_default();

@@ -44,7 +44,8 @@ impl Roles {
     const NONE: Self =
         Self { source: false, ingest: false, trainer: false, predictor: false, dashboard: false };
     /// Everything.
-    pub const ALL: Self = Self { source: true, ingest: true, trainer: true, predictor: true, dashboard: true };
+    pub const ALL: Self =
+        Self { source: true, ingest: true, trainer: true, predictor: true, dashboard: true };
     /// Ingest alone.
     pub const INGEST: Self = Self { ingest: true, ..Self::NONE };
     /// The predictor alone.
@@ -107,11 +108,7 @@ pub async fn local(args: cli::LocalArgs) -> Result<u8, Failure> {
             "--exit-when-done: the producer never ends; set producer.enabled=false, give --input, or use --run-for",
         ));
     }
-    let roles = Roles {
-        predictor: spec.predictor.enabled,
-        dashboard: spec.dashboard.enabled,
-        ..Roles::ALL
-    };
+    let roles = Roles { predictor: spec.predictor.enabled, dashboard: spec.dashboard.enabled, ..Roles::ALL };
     let plan = Plan {
         roles,
         source,
@@ -165,7 +162,6 @@ pub async fn produce(args: cli::ProduceArgs) -> Result<u8, Failure> {
 
 async fn start(manifest: &cli::ManifestArgs, documents: crds::Documents, plan: Plan) -> Result<u8, Failure> {
     let dir = app::data_dir(manifest)?;
-    let context =
-        Context::open(&dir, documents.pipeline, documents.runs, true, Patience::Usual).await?;
+    let context = Context::open(&dir, documents.pipeline, documents.runs, true, Patience::Usual).await?;
     supervise(context, plan).await
 }

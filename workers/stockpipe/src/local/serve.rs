@@ -65,7 +65,8 @@ pub async fn start(
         let port = u16::try_from(context.pipeline.spec.dashboard.port).unwrap_or(0);
         let wanted = plan.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], port)));
         let (router, dashboard) =
-            dashboard::router(settings::dashboard(context, wanted)?, components(context, health).await?).await;
+            dashboard::router(settings::dashboard(context, wanted)?, components(context, health).await?)
+                .await;
         handle = Some(dashboard);
         let router = router.merge(admin.router());
         let (address, task) = match listen(wanted, &router, shutdown).await {
@@ -126,6 +127,7 @@ async fn command(State(context): State<Context>, body: Bytes) -> impl IntoRespon
             out.exit(2).await;
         }
     });
-    let frames = ReceiverStream::new(frames).map(|frame| Ok::<_, std::convert::Infallible>(exchange::encode(&frame)));
+    let frames =
+        ReceiverStream::new(frames).map(|frame| Ok::<_, std::convert::Infallible>(exchange::encode(&frame)));
     Response::new(Body::from_stream(frames))
 }

@@ -1,7 +1,10 @@
 //! Starts the roles, notices their ends, and drains them in the order data flows: source, ingest, predictor, the rest.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -23,6 +26,8 @@ use crate::{Context, Failure, import, settings, truths};
 
 /// How often the end of all work is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Records behind the log's end up to which ingest counts as caught up with a live source.
+const LIVE_RECORDS: u64 = 100;
 /// How often rows past their time are removed.
 const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
@@ -49,62 +54,93 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
         predictor_status.clone(),
         plan.roles,
     ));
-    admin.status("ingest", { let s = ingest_status.clone(); move || s.json() });
-    admin.status("predictor", { let s = predictor_status.clone(); move || s.json() });
-    admin.status("process", { let h = health.clone(); let pipeline = context.pipeline.clone(); move || h.process(&pipeline) });
+    admin.status("ingest", {
+        let s = ingest_status.clone();
+        move || s.json()
+    });
+    admin.status("predictor", {
+        let s = predictor_status.clone();
+        move || s.json()
+    });
+    admin.status("process", {
+        let h = health.clone();
+        let pipeline = context.pipeline.clone();
+        move || h.process(&pipeline)
+    });
     let ready = admin.readiness("ingest restored");
-    context.live = Some({ let admin = admin.clone(); Arc::new(move || admin.status_value()) });
+    context.live = Some({
+        let admin = admin.clone();
+        Arc::new(move || admin.status_value())
+    });
 
     // One child each, so that they can be drained one after another.
     let (to_source, to_ingest, to_predictor, to_trainer, to_servers) =
         (Shutdown::new(), Shutdown::new(), Shutdown::new(), Shutdown::new(), Shutdown::new());
 
     let served = serve::start(&context, &plan, &admin, &health, &milestones, &to_servers).await?;
-    let mut ingest: Option<Role<ingest::Summary>> = plan.roles.ingest.then(|| {
-        let role = ingest::run(
-            settings::ingest(&context, ticks.partitions())?,
-            ingest::Components {
-                log: context.log.clone(),
-                lake: context.lake.clone(),
-                store: context.store.clone(),
-                metrics: admin.metrics().clone(),
-                status: ingest_status.clone(),
-                clock: context.clock.clone(),
-            },
-            to_ingest.clone(),
-        );
-        Ok::<_, Failure>(tokio::spawn(async move { Ok(role.await?) }))
-    }).transpose()?;
-    let mut predictor: Option<Role<predictor::Summary>> = plan.roles.predictor.then(|| {
-        let role = predictor::run(
-            settings::predictor(&context.pipeline, Context::ROOT)?,
-            predictor::Components {
-                log: context.log.clone(),
-                lake: context.lake.clone(),
-                store: context.store.clone(),
-                clock: context.instant_clock(),
-                metrics: admin.metrics().clone(),
-                status: predictor_status.clone(),
-            },
-            to_predictor.clone(),
-        );
-        Ok::<_, Failure>(tokio::spawn(async move { Ok(role.await?) }))
-    }).transpose()?;
+    let mut ingest: Option<Role<ingest::Summary>> = plan
+        .roles
+        .ingest
+        .then(|| {
+            let role = ingest::run(
+                settings::ingest(&context, ticks.partitions())?,
+                ingest::Components {
+                    log: context.log.clone(),
+                    lake: context.lake.clone(),
+                    store: context.store.clone(),
+                    metrics: admin.metrics().clone(),
+                    status: ingest_status.clone(),
+                    clock: context.clock.clone(),
+                },
+                to_ingest.clone(),
+            );
+            Ok::<_, Failure>(tokio::spawn(async move { Ok(role.await?) }))
+        })
+        .transpose()?;
+    let mut predictor: Option<Role<predictor::Summary>> = plan
+        .roles
+        .predictor
+        .then(|| {
+            let role = predictor::run(
+                settings::predictor(&context.pipeline, Context::ROOT)?,
+                predictor::Components {
+                    log: context.log.clone(),
+                    lake: context.lake.clone(),
+                    store: context.store.clone(),
+                    clock: context.instant_clock(),
+                    metrics: admin.metrics().clone(),
+                    status: predictor_status.clone(),
+                },
+                to_predictor.clone(),
+            );
+            Ok::<_, Failure>(tokio::spawn(async move { Ok(role.await?) }))
+        })
+        .transpose()?;
     let mut source: Option<Role<()>> = if plan.roles.source {
         start_source(&context, &plan, ticks.clone(), &produced, &milestones, &to_source)
     } else {
         None
     };
-    let owed = Owed::default();
+    let owed = if plan.roles.trainer { Owed::of(&context) } else { Owed::default() };
+    let finished = Arc::new(AtomicBool::new(false));
     let mut trainer: Option<Role<()>> = plan.roles.trainer.then(|| {
         let filling = {
             let (produced, status) = (produced.clone(), ingest_status.clone());
             let makes_history = matches!(plan.source, Source::Producer(_));
             move || makes_history && !(is_live(&produced) && is_caught_up(&status))
         };
-        let rows = { let s = ingest_status.clone(); move |bar: &str| s.counters().rows.get(bar).copied().unwrap_or(0) };
-        let committed = { let s = ingest_status.clone(); move |bar: &str| committed_rows(&s, bar) };
-        let commit = { let s = ingest_status.clone(); move || s.request_commit() };
+        let rows = {
+            let s = ingest_status.clone();
+            move |bar: &str| s.counters().rows.get(bar).copied().unwrap_or(0)
+        };
+        let committed = {
+            let s = ingest_status.clone();
+            move |bar: &str| committed_rows(&s, bar)
+        };
+        let commit = {
+            let s = ingest_status.clone();
+            move || s.request_commit()
+        };
         tokio::spawn(training::run(
             context.clone(),
             Surroundings {
@@ -112,13 +148,18 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
                 filling: Arc::new(filling),
                 commit: Arc::new(commit),
                 committed: Arc::new(committed),
+                finished: {
+                    let finished = finished.clone();
+                    Arc::new(move || finished.load(Ordering::Relaxed))
+                },
                 milestones: milestones.clone(),
             },
             owed.clone(),
             to_trainer.clone(),
         ))
     });
-    let watcher = tokio::spawn(milestones_of_forecasts(context.clone(), milestones.clone(), predictor_status.clone()));
+    let watcher =
+        tokio::spawn(milestones_of_forecasts(context.clone(), milestones.clone(), predictor_status.clone()));
     let expiry = tokio::spawn(expire(context.clone()));
 
     // Until a signal, the time, the end of all work, or the end of a role.
@@ -152,9 +193,11 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
                 ready.set(!plan.roles.ingest || ingest_status.is_ready());
                 if plan.exit_when_done && source_done
                     && (!plan.roles.ingest || has_read_everything(&ticks, &ingest_status).await?)
-                    && owed.is_nothing()
                 {
-                    break;
+                    finished.store(true, Ordering::Relaxed);
+                    if owed.is_nothing() {
+                        break;
+                    }
                 }
             }
         }
@@ -173,10 +216,16 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
     }
     to_trainer.drain();
     let mut keep = |ended: Result<(), Failure>| {
-        if let Err(e) = ended && failure.is_none() { failure = Some(e) }
+        if let Err(e) = ended
+            && failure.is_none()
+        {
+            failure = Some(e)
+        }
     };
     to_source.drain();
-    if source.is_some() { keep(wait(&mut source).await); }
+    if source.is_some() {
+        keep(wait(&mut source).await);
+    }
     to_ingest.drain();
     let mut work = Work::default();
     if ingest.is_some() {
@@ -189,8 +238,12 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
         }
     }
     to_predictor.drain();
-    if predictor.is_some() { keep(wait(&mut predictor).await.map(drop)); }
-    if trainer.is_some() { keep(wait(&mut trainer).await); }
+    if predictor.is_some() {
+        keep(wait(&mut predictor).await.map(drop));
+    }
+    if trainer.is_some() {
+        keep(wait(&mut trainer).await);
+    }
     watcher.abort();
     expiry.abort();
     to_servers.cancel();
@@ -209,7 +262,9 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
             work.committed_until.map_or("the start".to_owned(), |t| t.to_string())
         ));
     }
-    if let Err(e) = context.close().await { keep_first(&mut failure, e); }
+    if let Err(e) = context.close().await {
+        keep_first(&mut failure, e);
+    }
     match failure {
         Some(failure) => Err(failure),
         None => Ok(shutdown.signal_exit_code().unwrap_or(0)),
@@ -263,7 +318,7 @@ async fn has_read_everything(ticks: &Arc<dyn Topic>, status: &ingest::Status) ->
 }
 
 fn is_caught_up(status: &ingest::Status) -> bool {
-    status.is_ready() && status.partitions().iter().all(|p| p.lag_seconds < 2.0)
+    status.is_ready() && status.partitions().iter().all(|p| p.lag_records <= LIVE_RECORDS)
 }
 
 fn committed_rows(status: &ingest::Status, bar: &str) -> u64 {
@@ -323,7 +378,11 @@ fn is_live(produced: &Mutex<Option<producer::Progress>>) -> bool {
 }
 
 /// Says when the first forecast and the first outcome are there, then ends.
-async fn milestones_of_forecasts(context: Context, milestones: Arc<Milestones>, status: Arc<predictor::Status>) {
+async fn milestones_of_forecasts(
+    context: Context,
+    milestones: Arc<Milestones>,
+    status: Arc<predictor::Status>,
+) {
     use feature_store::PredictionQuery;
     let start = context.now();
     let (mut forecast, mut outcome) = (false, false);
@@ -339,7 +398,8 @@ async fn milestones_of_forecasts(context: Context, milestones: Arc<Milestones>, 
             forecast = true;
             milestones.forecast(row);
         }
-        if !outcome && let Some(row) = of_models.find(|r| matches!(r.outcome, market::Outcome::Joined { .. })) {
+        if !outcome && let Some(row) = of_models.find(|r| matches!(r.outcome, market::Outcome::Joined { .. }))
+        {
             outcome = true;
             milestones.outcome(row);
         }

@@ -33,6 +33,8 @@ pub struct Surroundings {
     pub commit: Arc<dyn Fn() + Send + Sync>,
     /// Final bars that are committed.
     pub committed: Arc<dyn Fn(&str) -> u64 + Send + Sync>,
+    /// True once no more rows will come: what is owed runs now, or never.
+    pub finished: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Where lines go.
     pub milestones: Arc<Milestones>,
 }
@@ -42,6 +44,13 @@ pub struct Surroundings {
 pub struct Owed(Arc<Mutex<usize>>);
 
 impl Owed {
+    /// The runs that the manifest asks for.
+    pub fn of(context: &Context) -> Self {
+        let owed = Self::default();
+        owed.set(asked_for(context).count());
+        owed
+    }
+
     /// True once every run has ended.
     pub fn is_nothing(&self) -> bool {
         self.0.lock().map_or(true, |n| *n == 0)
@@ -54,7 +63,12 @@ impl Owed {
     }
 }
 
-/// Runs until drained. `finishing` = no more rows will come: what is due now, and the runs asked for, are all.
+/// TrainingRuns of the manifest that are to run.
+fn asked_for(context: &Context) -> impl Iterator<Item = &crds::TrainingRun> {
+    context.runs.iter().filter(|run| !run.spec.suspend)
+}
+
+/// Runs until drained.
 pub async fn run(
     context: Context,
     around: Surroundings,
@@ -74,14 +88,9 @@ pub async fn run(
     let bar = |run: &crds::TrainingRun| settings::span(run.spec.template.data.bar.duration()).to_string();
     let trained_at = read_mark(&*context.store).await?;
 
-    let mut asked: Vec<(crds::TrainingRun, Trigger)> = context
-        .runs
-        .iter()
-        .filter(|run| !run.spec.suspend)
-        .map(|run| (run.clone(), Trigger::new(min_rows(run), None, true, None)))
-        .collect();
+    let mut asked: Vec<(crds::TrainingRun, Trigger)> =
+        asked_for(&context).map(|run| (run.clone(), Trigger::new(min_rows(run), None, true, None))).collect();
     let mut repeated = Trigger::new(min_rows(&template), new_rows, false, trained_at);
-    owed.set(asked.len());
 
     loop {
         tokio::select! {
@@ -93,9 +102,22 @@ pub async fn run(
         }
         for (run, trigger) in &mut asked {
             let rows = (around.rows)(&bar(run));
-            if trigger.due(rows) {
-                let attempt = attempt(&context, &around, run, rows, &shutdown).await?;
-                trigger.attempted(rows, attempt);
+            let now_or_never = trigger.owes_a_run() && (around.finished)();
+            if !(trigger.due(rows) || now_or_never) {
+                continue;
+            }
+            match attempt(&context, &around, run, rows, &shutdown).await? {
+                Attempt::NotEnough { have } if now_or_never => {
+                    let need = min_rows(run);
+                    return Err(commands::TrainingFailure::NotEnough { have, need }.into());
+                }
+                Attempt::Failed if now_or_never && !shutdown.is_draining() => {
+                    return Err(Failure::new(
+                        ErrorKind::Unavailable,
+                        format!("TrainingRun {} failed", run.name()),
+                    ));
+                }
+                ended => trigger.attempted(rows, ended),
             }
         }
         owed.set(asked.iter().filter(|(_, trigger)| trigger.owes_a_run()).count());

@@ -95,16 +95,11 @@ fn csv_heads_are_the_documented_ones() {
 fn gzip_and_standard_input_are_read() {
     let program = Program::new(STORES);
     let input = program.path("ticks.ndjson.gz");
-    let mut encoder = flate2::write::GzEncoder::new(fs::File::create(&input).unwrap(), flate2::Compression::fast());
+    let mut encoder =
+        flate2::write::GzEncoder::new(fs::File::create(&input).unwrap(), flate2::Compression::fast());
     std::io::Write::write_all(&mut encoder, hostile_ticks(400).as_bytes()).unwrap();
     encoder.finish().unwrap();
-    let summary = program.json(&[
-        "local",
-        "--input",
-        input.to_str().unwrap(),
-        "--exit-when-done",
-        "--summary",
-        "json",
-    ]);
+    let summary =
+        program.json(&["local", "--input", input.to_str().unwrap(), "--exit-when-done", "--summary", "json"]);
     assert_eq!(summary["ticks"]["read"], 400);
 }

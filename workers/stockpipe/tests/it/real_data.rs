@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::program::{Program, STORES};
+use crate::program::Program;
 
 fn data(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/data").join(name);
@@ -34,11 +34,7 @@ fn import_and_train(span: &str, min_rows: u32, file: &str, symbol: &str, rows: u
     );
     let output = program.run(&["train", "-o", "json"]);
     // 3 = trained and stored, but a gate refused it: as honest an end as 0.
-    assert!(
-        matches!(output.status.code(), Some(0 | 3)),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();
     let models = program.json(&["models", "list", "-o", "json"]);
     assert_eq!(models.as_array().map(Vec::len), Some(1), "{models}");

@@ -13,9 +13,8 @@ fn a_manifest_with_an_unknown_field_names_it() {
 
 #[test]
 fn a_broken_rule_names_field_reason_and_remedy() {
-    let program = Program::new(&format!(
-        "{STORES}features: {{windows: [{{name: sma_5, size: 15s, slide: 4s}}]}}\n"
-    ));
+    let program =
+        Program::new(&format!("{STORES}features: {{windows: [{{name: sma_5, size: 15s, slide: 4s}}]}}\n"));
     let stderr = program.fails(2, &["bars"]);
     assert!(stderr.contains("windows") && stderr.contains("slide"), "{stderr}");
 }
