@@ -13,6 +13,7 @@
 //!
 //! What must never enter: time, threads, files, randomness that is not a seed in the arguments.
 
+mod against;
 mod bootstrap;
 mod choice;
 mod dataset;
@@ -30,6 +31,7 @@ mod score;
 mod sigma;
 mod target;
 
+pub use against::{Against, against};
 pub use bootstrap::{Bootstrap, block_length};
 pub use choice::{Choice, Published, choose, published_rows, rival_sections};
 pub use dataset::{Dataset, DatasetSpec, LabelCounts, RowKey, Sample, Series, SeriesRow, return_column};

@@ -17,6 +17,7 @@
 mod card;
 mod dataset;
 mod error;
+mod figures;
 mod fit;
 mod frames;
 mod instant;

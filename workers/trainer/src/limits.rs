@@ -22,3 +22,7 @@ pub const SPARSE_PERCENT: f64 = 20.0;
 pub const SYMBOL_ROWS: usize = 500;
 /// Seeded draws of the stationary bootstrap.
 pub const BOOTSTRAP_DRAWS: usize = 2_000;
+/// Symbols of a horizon that a status tells by name; `metrics.json` has them all.
+pub const STATUS_SYMBOLS: usize = 20;
+/// Fold and rival lines of a status, over all horizons; `metrics.json` has every fold.
+pub const STATUS_LINES: usize = 60;

@@ -3,7 +3,7 @@
 use evaluation::{Score, promotion::Gate};
 use serde_json::{Map, Value, json};
 
-use crate::{Settings, judge::Judged, publish::Moved, run::Trained};
+use crate::{Settings, figures, judge::Judged, limits::STATUS_SYMBOLS, publish::Moved, run::Trained};
 
 /// The recorded outcome of a run. A gate that said no is one.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +59,9 @@ fn score_metrics(out: &mut Vec<Value>, score: &Score, first: bool, horizon: u32,
         ("skill_linear", Some(score.skill_linear)),
         ("ic", score.ic),
         ("rank_ic", score.rank_ic),
+        ("directional_accuracy", score.directional.map(|d| d.accuracy)),
+        ("directional_low", score.directional.map(|d| d.low)),
+        ("directional_high", score.directional.map(|d| d.high)),
         ("rows", Some(score.rows as f64)),
         ("instants", Some(score.instants as f64)),
     ];
@@ -71,6 +74,11 @@ fn score_metrics(out: &mut Vec<Value>, score: &Score, first: bool, horizon: u32,
         let text = if matches!(name, "rows" | "instants") { format!("{value:.0}") } else { decimal(value) };
         out.push(json!({"name": metric_name(name, first, horizon, symbol), "value": text}));
     }
+}
+
+/// The gate that decided: the first that refused, else the last.
+fn deciding(gates: &[Gate]) -> Option<&Gate> {
+    gates.iter().find(|gate| !gate.passed).or(gates.last())
 }
 
 fn gate(gate: &Gate, first: bool, horizon: u32, symbol: Option<&str>) -> Value {
@@ -95,13 +103,20 @@ pub(crate) fn judged_status(settings: &Settings, trained: &Trained) -> Map<Strin
         let (first, h) = (i == 0, one.horizon);
         if let Some(score) = &one.report.pooled {
             score_metrics(&mut metrics, score, first, h, None);
+            let more = [
+                ("rmse_naive", figures::rmse_naive(&one.rows, score.best_naive)),
+                ("ceiling", figures::pooled_ceiling(&one.report, settings)),
+            ];
+            metrics.extend(more.into_iter().filter_map(|(name, value)| {
+                Some(json!({"name": metric_name(name, first, h, None), "value": decimal(value?)}))
+            }));
         }
-        for symbol in &one.report.symbols {
+        for symbol in one.report.symbols.iter().take(STATUS_SYMBOLS) {
             score_metrics(&mut metrics, &symbol.score, first, h, Some(&symbol.symbol));
         }
         gates.extend(one.verdict.gates.iter().map(|g| gate(g, first, h, None)));
-        for symbol in &one.verdict.symbols {
-            gates.extend(symbol.gates.iter().map(|g| gate(g, first, h, Some(&symbol.symbol))));
+        for symbol in one.verdict.symbols.iter().take(STATUS_SYMBOLS) {
+            gates.extend(deciding(&symbol.gates).map(|g| gate(g, first, h, Some(&symbol.symbol))));
         }
     }
     let parity = &trained.parity;
@@ -146,6 +161,10 @@ pub(crate) fn judged_status(settings: &Settings, trained: &Trained) -> Map<Strin
         }),
     );
     status.insert("metrics".into(), json!(metrics));
+    status.insert("folds".into(), figures::folds(&trained.judged));
+    status.insert("rivals".into(), figures::rivals(&trained.judged));
+    status.insert("bar".into(), json!(settings.data.bar));
+    status.insert("params".into(), figures::params(settings, trained));
     status.insert("engine".into(), json!(trained.engine));
     status.insert("seed".into(), json!(settings.model.seed));
     status

@@ -74,10 +74,13 @@ async fn run(
         let kind = if waiting { "DataReady" } else { "Failed" };
         let (state, reason) =
             if waiting { ("False", "NotEnoughData") } else { ("True", error.kind().as_str()) };
-        let status = json!({
+        let mut status = json!({
             "phase": phase.as_str(),
             "conditions": [{"type": kind, "status": state, "reason": reason, "message": error.to_string()}],
         });
+        if let TrainError::NotEnoughData { have, .. } = error {
+            status["dataset"] = json!({"rows": have});
+        }
         reporter.phase(phase, 0, error.to_string());
         let last = Progress { phase, percent: 0, eta_seconds: None, message: None };
         // The first error is the one to tell.

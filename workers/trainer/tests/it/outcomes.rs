@@ -52,11 +52,28 @@ async fn what_can_be_learnt_is_published_and_served() {
     );
     let skill = metric(status, "skill").unwrap();
     assert!((0.12..0.30).contains(&skill), "phi 0.5 allows 0.25 at most: {skill}");
-    for name in
-        ["rmse", "mae", "r2", "skill_lower", "skill_linear", "ic", "skill@5", "rmse@5", "skill@1/AAPL"]
-    {
+    for name in [
+        "rmse",
+        "rmse_naive",
+        "mae",
+        "r2",
+        "skill_lower",
+        "skill_linear",
+        "ic",
+        "directional_low",
+        "directional_high",
+        "skill@5",
+        "rmse@5",
+        "skill@1/AAPL",
+    ] {
         assert!(metric(status, name).is_some(), "{name} in {status}");
     }
+    assert!(metric(status, "directional_accuracy").unwrap() > 0.55);
+    assert!(metric(status, "rmse").unwrap() < metric(status, "rmse_naive").unwrap());
+    // The ceiling is told where it is known, for no other horizon.
+    assert_eq!((metric(status, "ceiling"), metric(status, "ceiling@5")), (Some(0.25), None));
+    assert_eq!((&status["bar"], &status["params"]["trees"]), (&"1m".into(), &20.into()));
+    folds_and_rivals(status);
     assert_eq!(condition(status, "FeatureParity")["status"], "True");
     assert_eq!(status["dataset"]["symbols"], serde_json::json!(["AAPL"]));
     for text in ["Run run-1", "0.2500", "served", "Verdict: v1 passed", "linear rivals"] {
@@ -90,6 +107,54 @@ async fn what_can_be_learnt_is_published_and_served() {
     let again = world.train(run, data).await.unwrap();
     assert!(again.repeated);
     assert_eq!((again.version, &again.status, &again.champion), (1, status, &outcome.champion));
+}
+
+/// What the Training page draws, with figures that hang together.
+fn folds_and_rivals(status: &Value) {
+    let number = |v: &Value| v.as_str().and_then(|text| text.parse::<f64>().ok());
+    let folds = status["folds"].as_array().unwrap();
+    let of_first: Vec<&Value> = folds.iter().filter(|f| f["horizon"] == 1).collect();
+    assert_eq!((folds.len(), of_first.len()), (6, 3), "three folds, two horizons: {folds:?}");
+    assert_eq!(of_first.iter().map(|f| f["fold"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
+    let rows: u64 = of_first.iter().map(|f| f["rows"].as_u64().unwrap()).sum();
+    assert_eq!(Some(rows as f64), metric(status, "rows"), "folds are all of the pooled rows");
+    assert!(of_first.iter().all(|f| number(&f["skill"]).unwrap() > 0.05), "{folds:?}");
+
+    let rivals = status["rivals"].as_array().unwrap();
+    let of = |name: &str| rivals.iter().find(|r| r["horizon"] == 1 && r["name"] == name).unwrap();
+    assert_eq!(rivals.len(), 12, "three naives and three rivals, two horizons");
+    let naive: Vec<f64> =
+        ["last value", "mean return", "mean price"].map(|n| number(&of(n)["skill"]).unwrap()).into();
+    let least = naive.iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(Some(least), metric(status, "skill"), "skill is against the best of the naives");
+    assert!(number(&of("last value")["dm_p"]).unwrap() < 1e-4, "{rivals:?}");
+    let linear: Vec<f64> =
+        ["AR(1) on returns", "AR(1) on log price", "ridge"].map(|n| number(&of(n)["skill"]).unwrap()).into();
+    assert_eq!(Some(linear.iter().copied().fold(f64::INFINITY, f64::min)), metric(status, "skill_linear"));
+    let bytes = status.to_string().len();
+    assert!(bytes < 6 * 1024, "a status stays small: {bytes} bytes");
+}
+
+#[tokio::test]
+async fn many_symbols_do_not_swell_the_status() {
+    let world = World::new();
+    let mut run = settings("wide");
+    run.model.group_by = GroupBy::Symbol;
+    run.model.trees = 10;
+    let names: Vec<String> = (0..24).map(|i| format!("S{i:02}")).collect();
+    let data = source(names.iter().zip(1..).map(|(name, seed)| bars(name, 0.5, seed, 260)).collect());
+    let outcome = world.train(run, data).await.unwrap();
+    let named = |list: &str| {
+        let entries = outcome.status[list].as_array().unwrap();
+        entries.iter().filter(|e| e["name"].as_str().unwrap().contains("/S")).count()
+    };
+    assert_eq!(named("gates"), 20, "the deciding gate of each of the first twenty");
+    assert_eq!(named("metrics") % 20, 0);
+    assert_eq!(outcome.status["dataset"]["symbols"].as_array().unwrap().len(), 24);
+    let bytes = outcome.status.to_string().len();
+    assert!(bytes < 12 * 1024, "{bytes} bytes");
+    let metrics = world.registry().read_file(outcome.version, file::METRICS).await.unwrap();
+    assert!(String::from_utf8_lossy(&metrics).contains("S23"), "metrics.json has them all");
 }
 
 #[tokio::test]
