@@ -257,7 +257,7 @@ pub(crate) mod tests {
         let bytes = example(42, 0, 9).encode();
         for cut in 0..bytes.len() {
             let e = Commit::decode("_log/x.commit", &bytes[..cut]).unwrap_err();
-            assert!(e.to_string().contains("_log/x.commit") && e.to_string().contains("fsck"), "{e}");
+            assert!(e.to_string().contains("_log/x.commit") && e.to_string().contains("backup"), "{e}");
         }
         let newer = String::from_utf8(bytes).unwrap().replacen("commit 1", "commit 2", 1);
         let e = Commit::decode("x", newer.as_bytes()).unwrap_err();

@@ -7,7 +7,8 @@ use market::ErrorKind;
 pub enum FormatError {
     /// Cut, changed, or never one of our files.
     #[error(
-        "{file} is damaged ({reason}): run `stockpipe fsck --repair`, or restore this file from a backup"
+        "{file} is damaged ({reason}): restore it from a backup, or start with an empty lake, into which everything that \
+         the log still has is read again"
     )]
     Damaged {
         /// The damaged file.

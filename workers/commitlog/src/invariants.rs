@@ -43,7 +43,9 @@ impl fmt::Display for Invariant {
 
 /// A promise that does not hold, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invariant {invariant} is broken: {detail}; stop the pipeline and run `stockpipe fsck`")]
+#[error(
+    "invariant {invariant} is broken: {detail}; stop the pipeline, keep its lake as it is, and report this"
+)]
 pub struct Violation {
     /// Which.
     pub invariant: Invariant,

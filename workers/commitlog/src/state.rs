@@ -116,7 +116,7 @@ mod tests {
         let bytes = example().encode();
         for cut in 0..bytes.len() {
             let e = StateFile::decode("_log/x.state", &bytes[..cut]).unwrap_err();
-            assert!(e.to_string().contains("_log/x.state") && e.to_string().contains("fsck"), "{e}");
+            assert!(e.to_string().contains("_log/x.state") && e.to_string().contains("backup"), "{e}");
         }
     }
 

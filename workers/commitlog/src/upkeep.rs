@@ -77,14 +77,26 @@ pub fn sweepable<'a>(
     paths.into_iter().filter(dead).map(str::to_owned).collect()
 }
 
-/// The data files of a partition whose arrival date is before `cut`: what retention deletes. Files of the newest commit
-/// and files that the duplicate set is rebuilt from stay.
-pub fn expired<'a>(newest: &Commit, paths: impl IntoIterator<Item = &'a str>, cut: &str) -> Vec<String> {
-    let needed = |path: &str| newest.files.iter().chain(&newest.recent).any(|f| f.path == path);
-    let old = |path: &&str| {
-        Layout::parse_data(path).is_some_and(|(date, p)| p == newest.partition && date < cut && !needed(path))
-    };
-    paths.into_iter().filter(old).map(str::to_owned).collect()
+/// Data files of a partition that are past their retention.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expired {
+    /// To be deleted.
+    pub gone: Vec<String>,
+    /// Kept for now: files of the newest commit, and files that the duplicate set is rebuilt from.
+    pub needed: Vec<String>,
+}
+
+/// Sorts out the data files of a partition whose arrival date is before `cut`.
+pub fn expired<'a>(newest: &Commit, paths: impl IntoIterator<Item = &'a str>, cut: &str) -> Expired {
+    let old =
+        |path: &&str| Layout::parse_data(path).is_some_and(|(date, p)| p == newest.partition && date < cut);
+    let mut sorted = Expired::default();
+    for path in paths.into_iter().filter(old) {
+        let needed = newest.files.iter().chain(&newest.recent).any(|f| f.path == path);
+        let list = if needed { &mut sorted.needed } else { &mut sorted.gone };
+        list.push(path.to_owned());
+    }
+    sorted
 }
 
 #[cfg(test)]
@@ -158,7 +170,8 @@ mod tests {
             path("2026-01-01", 4, 1),
             path("2026-01-09", 3, 1),
         ];
-        let gone = expired(&newest, paths.iter().map(String::as_str), "2026-01-02");
-        assert_eq!(gone, [path("2026-01-01", 3, 1)]);
+        let sorted = expired(&newest, paths.iter().map(String::as_str), "2026-01-02");
+        assert_eq!(sorted.gone, [path("2026-01-01", 3, 1)]);
+        assert_eq!(sorted.needed, [path("2026-01-01", 3, 7)]);
     }
 }

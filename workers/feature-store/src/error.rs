@@ -17,8 +17,8 @@ pub enum StoreError {
     },
     /// Stored bytes are not what was written.
     #[error(
-        "the feature store {file} is damaged: {why}. Its rows can be made again: move the file away and run \
-         `stockpipe replay --write`; runs and aliases come back from a backup"
+        "the feature store {file} is damaged: {why}. Restore it from a backup, or move it away and go on with an \
+         empty one: earlier rows, forecasts and model aliases are then missing, bars and models are in the lake"
     )]
     Corrupt {
         /// The file.

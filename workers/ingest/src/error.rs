@@ -20,8 +20,8 @@ pub enum Error {
     },
     /// The topic is not the one that was read from.
     #[error(
-        "partition {partition}: LogDiverged: {reason}; if the new log is meant, run `stockpipe accept-topic`, else \
-         restore the old one"
+        "partition {partition}: LogDiverged: {reason}; restore the old log, or, if the new one is meant, give the pipeline \
+         an empty lake and an empty feature store"
     )]
     LogDiverged {
         /// The partition.
@@ -57,8 +57,8 @@ pub enum Error {
     },
     /// A committed file is at neither of its names, or has another length.
     #[error(
-        "partition {partition}: the committed file {path} is {state}: run `stockpipe fsck --repair`; nothing was \
-         skipped"
+        "partition {partition}: the committed file {path} is {state}: restore it from a backup, or start with \
+         an empty lake, into which everything that the log still has is read again; nothing was skipped"
     )]
     FileLost {
         /// The partition.
@@ -81,8 +81,8 @@ pub enum Error {
     Semantics(#[from] windowing::InvalidSemantics),
     /// Decode or step panicked.
     #[error(
-        "partition {partition} halted at offset {offset}: {message}; pass the record with `stockpipe skip`, and \
-         please report it"
+        "partition {partition} halted at offset {offset}: {message}. Nothing was skipped; please report this, with the \
+         record at that offset"
     )]
     Panicked {
         /// The partition.

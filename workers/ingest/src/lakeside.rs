@@ -153,13 +153,19 @@ impl Claim {
             }
         }
         if let Some(day) = cut.as_deref().filter(|_| retire) {
+            // A file that is still needed goes after a later commit.
+            let mut needed = false;
             for table in [commitlog::Table::Raw, commitlog::Table::Dead] {
                 let listed = lake.list(&cx.layout.table(&table)).await?;
-                for path in upkeep::expired(head, listed.iter().map(|e| e.path.as_str()), day) {
+                let expired = upkeep::expired(head, listed.iter().map(|e| e.path.as_str()), day);
+                needed |= !expired.needed.is_empty();
+                for path in expired.gone {
                     lake.delete(&path).await?;
                 }
             }
-            *self.retired.lock() = cut;
+            if !needed {
+                *self.retired.lock() = cut;
+            }
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ mod settings;
 mod shell;
 mod status;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 pub use error::Error;
 use runtime::Shutdown;
@@ -39,36 +39,47 @@ pub struct Summary {
 
 /// Works until `shutdown` drains, then writes everything that is left.
 ///
-/// A partition that halts leaves the others running; its error is the result once they have drained, or at once when
-/// none is left. Dropping the future stops everything at once, like a kill: what is not committed is read again.
+/// A partition that halts does not take the others down with it: they drain, and its error is the result once they have.
+/// Dropping the future stops everything at once, like a kill: what is not committed is read again.
 pub async fn run(settings: Settings, components: Components, shutdown: Shutdown) -> Result<Summary, Error> {
     let status = components.status.clone();
     let partitions = settings.partitions.clone();
-    let cx = Arc::new(Context::new(settings, components, shutdown).await?);
+    let own = shutdown.child();
+    let cx = Arc::new(Context::new(settings, components, own.clone()).await?);
     let mut tasks = JoinSet::new();
+    let mut working = HashMap::new();
     for p in partitions {
-        let cx = cx.clone();
-        tasks.spawn(async move { (p, shell::work(cx, p).await) });
+        let task = tasks.spawn(shell::work(cx.clone(), p));
+        working.insert(task.id(), p);
     }
     let mut first: Option<Error> = None;
     let mut heads = Vec::new();
-    while let Some(ended) = tasks.join_next().await {
-        match ended {
-            Ok((_, Ok(head))) => heads.push(head),
-            Ok((p, Err(error))) => {
-                tracing::error!(partition = p, "halted: {error}");
-                cx.figures.ended(p, &error);
-                status.update(p, |s| {
-                    s.phase = Phase::Halted;
-                    s.reason = Some(error.to_string());
-                });
-                first.get_or_insert(error);
+    while let Some(ended) = tasks.join_next_with_id().await {
+        let (id, result) = match ended {
+            Ok((id, result)) => (id, Ok(result)),
+            Err(stopped) => (stopped.id(), Err(stopped.to_string())),
+        };
+        let p = working.remove(&id).unwrap_or_default();
+        let error = match result {
+            Ok(Ok(head)) => {
+                heads.push(head);
+                continue;
             }
-            Err(stopped) => {
-                let error = Error::Panicked { partition: u32::MAX, offset: 0, message: stopped.to_string() };
-                first.get_or_insert(error);
-            }
+            Ok(Err(error)) => error,
+            Err(message) => Error::Panicked { partition: p, offset: status.offset(p), message },
+        };
+        // The first error is the worker's own, and the caller's to tell.
+        match &first {
+            None => tracing::info!(partition = p, "halted; the others drain: {error}"),
+            Some(_) => tracing::error!(partition = p, "halted as well: {error}"),
         }
+        cx.figures.ended(p, &error);
+        status.update(p, |s| {
+            s.phase = Phase::Halted;
+            s.reason = Some(error.to_string());
+        });
+        own.drain();
+        first.get_or_insert(error);
     }
     match first {
         Some(error) => Err(error),

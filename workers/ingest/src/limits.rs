@@ -40,6 +40,10 @@ pub const BACKOFF_MIN: Duration = Duration::from_millis(20);
 pub const CLAIM_ATTEMPTS: usize = 16;
 /// How long a draining worker goes on trying a store that does not answer.
 pub const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
+/// How long a worker that has written everything waits for upkeep that is still on its way.
+pub const TIDY_PATIENCE: Duration = Duration::from_secs(5);
+/// Longest time between two rounds of upkeep of a partition to which nothing arrives.
+pub const SWEEP_AFTER: Duration = Duration::from_secs(3_600);
 /// How often status and figures are brought up to date.
 pub const STATUS_EVERY: Duration = Duration::from_millis(100);
 /// How often the log's end is asked for while there is a backlog.

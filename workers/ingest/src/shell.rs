@@ -26,15 +26,17 @@ use crate::{
 /// Takes a partition, works on it until the drain, and says what its newest commit is. Claims it again where the log
 /// has dropped records under it.
 pub(crate) async fn work(cx: Arc<Context>, p: u32) -> Result<Commit, Error> {
+    let mut commits = 0;
     loop {
         let began = cx.now();
-        cx.components.status.set(PartitionStatus { partition: p, ..PartitionStatus::default() });
+        cx.components.status.update(p, |s| s.phase = Phase::Restoring);
         let nonce = nonce(&cx, p);
         let Claimed { claim, head, partition } = claim(&cx, p, &nonce).await?;
         cx.figures.restored(cx.now().saturating_sub(began));
         let machine = Machine::new(plan(&cx, p), head, partition, cx.now())?;
-        let mut shell = Shell::new(cx.clone(), claim, machine);
+        let mut shell = Shell::new(cx.clone(), claim, machine, commits);
         let again = shell.drive().await?;
+        commits += shell.machine.commits().0;
         let head = shell.machine.head().clone();
         if !again {
             return Ok(head);
@@ -70,10 +72,16 @@ struct Shell {
     status_at: Option<Duration>,
     counted: Counters,
     commits_counted: u64,
+    /// Commits of this process before this claim.
+    commits_before: u64,
+    /// The newest status says that everything in the log is applied.
+    said_done: bool,
+    /// Something has happened since the newest status.
+    unsaid: bool,
 }
 
 impl Shell {
-    fn new(cx: Arc<Context>, claim: Arc<Claim>, machine: Machine) -> Self {
+    fn new(cx: Arc<Context>, claim: Arc<Claim>, machine: Machine, commits_before: u64) -> Self {
         // Counters of a restored state were counted by the process that made them.
         let counted = machine.partition().counters().clone();
         Self {
@@ -86,6 +94,9 @@ impl Shell {
             status_at: None,
             counted,
             commits_counted: 0,
+            commits_before,
+            said_done: false,
+            unsaid: false,
         }
     }
 
@@ -101,7 +112,9 @@ impl Shell {
             if self.machine.wants_records() && reading.is_none() && !draining {
                 reading = Some(self.read());
             }
-            let timer = self.machine.next_timer().map_or(limits::LAG_EVERY, |at| at.saturating_sub(cx.now()));
+            let status_due = self.status_at.filter(|_| self.unsaid).map(|at| at + limits::STATUS_EVERY);
+            let due = [self.machine.next_timer(), status_due].into_iter().flatten().min();
+            let timer = due.map_or(limits::LAG_EVERY, |at| at.saturating_sub(cx.now()));
             let read = async {
                 match &mut reading {
                     Some(read) => read.await,
@@ -273,25 +286,33 @@ impl Shell {
         })
     }
 
-    /// Upkeep that is still on its way when everything is written.
+    /// Upkeep that is still on its way when everything is written. The next owner sweeps what this one leaves.
     async fn tidy(&mut self) {
-        while self.effects.next().await.is_some() {}
         let head = self.machine.head().clone();
-        if let Err(e) = self.claim.sweep(&self.cx, &head).await {
-            tracing::warn!(partition = self.claim.partition, "left for the next owner to sweep: {e}");
+        let upkeep = async {
+            while self.effects.next().await.is_some() {}
+            self.claim.sweep(&self.cx, &head).await.map_err(|e| e.to_string())
+        };
+        let ended = tokio::time::timeout(limits::TIDY_PATIENCE, upkeep).await;
+        if let Err(why) = ended.unwrap_or_else(|_| Err("a store does not answer".to_owned())) {
+            tracing::warn!(partition = self.claim.partition, "left for the next owner to sweep: {why}");
         }
     }
 
-    /// Status and figures, at most ten times a second.
+    /// Status and figures, at most ten times a second; that the log's end is reached is said at once.
     fn report(&mut self, at_once: bool) {
         let now = self.cx.now();
+        let done = self.log_end_at.is_some() && self.machine.applied_to() >= self.log_end;
+        let at_once = at_once || (done && !self.said_done);
         if !at_once && self.status_at.is_some_and(|at| now < at + limits::STATUS_EVERY) {
+            self.unsaid = true;
             return;
         }
         self.status_at = Some(now);
+        (self.said_done, self.unsaid) = (done, false);
         let (machine, partition) = (&self.machine, self.machine.partition());
         let (commits, committed_at) = machine.commits();
-        let (offset, head) = (machine.position(), machine.head());
+        let (offset, head) = (machine.applied_to(), machine.head());
         self.log_end = self.log_end.max(offset);
         let lag_records = self.log_end - offset;
         let age_ms = (self.cx.components.clock)().saturating_sub(partition.record_ms()).max(0);
@@ -299,14 +320,14 @@ impl Shell {
         let status = PartitionStatus {
             partition: self.claim.partition,
             phase: machine.phase(),
-            reason: waiting.then(|| "waiting for a store".to_owned()),
+            reason: waiting.then(|| WAITING.to_owned()),
             offset,
             log_end: self.log_end,
             lag_records,
             lag_seconds: if lag_records == 0 { 0.0 } else { age_ms as f64 / 1e3 },
             committed: head.end,
             sequence: Some(head.seq),
-            commits,
+            commits: self.commits_before + commits,
             commit_age_seconds: committed_at.map(|at| now.saturating_sub(at).as_secs_f64()),
             watermark: partition.watermark(),
             committed_watermark: head.watermark,
@@ -322,11 +343,15 @@ impl Shell {
         self.counted.clone_from(&status.counters);
         self.commits_counted = commits;
         self.cx.components.status.update(status.partition, |s| {
-            let reason = status.reason.clone().or_else(|| s.reason.take());
+            // What a store said tells more than that one is waited for.
+            let reason = s.reason.take().filter(|said| said != WAITING).or(status.reason);
             *s = PartitionStatus { reason, ..status };
         });
     }
 }
+
+/// Why a partition does not read, where no store has said more.
+const WAITING: &str = "waiting for a store";
 
 /// A sink's answer as the machine takes it: done, not for the moment, or never.
 fn answered(
@@ -337,7 +362,10 @@ fn answered(
     input: fn(bool) -> Input,
 ) -> Option<Input> {
     match result {
-        Ok(()) => Some(input(true)),
+        Ok(()) => {
+            cx.components.status.update(p, |s| s.reason = None);
+            Some(input(true))
+        }
         Err(e) if matches!(e.kind(), ErrorKind::Retry | ErrorKind::Unavailable) => {
             cx.figures.retried(sink, e.kind());
             cx.components.status.update(p, |s| s.reason = Some(e.to_string()));

@@ -34,7 +34,7 @@ pub struct PartitionStatus {
     pub phase: Phase,
     /// Why it halted or pauses.
     pub reason: Option<String>,
-    /// Next offset to be read.
+    /// First offset that is not applied: everything before it was read and counted.
     pub offset: u64,
     /// Next offset to be written to the log, as last seen.
     pub log_end: u64,
@@ -99,6 +99,11 @@ impl Status {
         !partitions.is_empty() && partitions.values().all(|p| p.phase != Phase::Restoring)
     }
 
+    /// First offset of a partition that is not applied.
+    pub(crate) fn offset(&self, partition: u32) -> u64 {
+        self.lock().get(&partition).map_or(0, |p| p.offset)
+    }
+
     /// Asks every partition to commit what it has read, as if its roll age had passed: a reader of the lake is waiting.
     pub fn request_commit(&self) {
         self.commit.notify_waiters();
@@ -112,10 +117,6 @@ impl Status {
     /// The JSON of `/status`.
     pub fn json(&self) -> serde_json::Value {
         serde_json::json!({"partitions": self.partitions(), "counters": self.counters()})
-    }
-
-    pub(crate) fn set(&self, status: PartitionStatus) {
-        self.lock().insert(status.partition, status);
     }
 
     pub(crate) fn update(&self, partition: u32, change: impl FnOnce(&mut PartitionStatus)) {

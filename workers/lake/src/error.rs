@@ -14,7 +14,7 @@ pub enum LakeError {
         path: String,
     },
     /// No such file.
-    #[error("{path} does not exist in the lake: run `stockpipe fsck` to see what else is missing")]
+    #[error("{path} does not exist in the lake: if somebody has removed it, restore it from a backup")]
     NotFound {
         /// The missing path.
         path: String,

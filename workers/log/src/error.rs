@@ -12,7 +12,7 @@ pub enum LogError {
     /// The offset was removed by retention or is past the end.
     #[error(
         "{topic}/{partition}: offset {offset} is outside {low}..={high}: it was removed by retention, or the topic \
-         was made again; start at {low}, or see `stockpipe accept-topic`"
+         was made again; start at {low}"
     )]
     OffsetOutOfRange {
         /// Topic name.
@@ -27,7 +27,9 @@ pub enum LogError {
         high: u64,
     },
     /// No topic of that name.
-    #[error("topic {topic:?} does not exist: create it with `stockpipe init`")]
+    #[error(
+        "topic {topic:?} does not exist: `stockpipe local`, `produce` and `import` make the topic of ticks"
+    )]
     UnknownTopic {
         /// Topic name.
         topic: String,

@@ -78,9 +78,7 @@ impl InvalidSemantics {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CorruptState {
     /// Not what an encoder wrote.
-    #[error(
-        "stored window state is damaged ({0}): restore an older snapshot, or run fsck --repair to rebuild it"
-    )]
+    #[error("stored window state is damaged ({0}): restore it from a backup")]
     Damaged(&'static str),
     /// Written by a version that this one does not know.
     #[error("stored window state has version {0}, this program reads {known}: use the program that wrote it", known = crate::state::VERSION)]

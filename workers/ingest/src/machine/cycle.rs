@@ -197,7 +197,7 @@ impl Machine {
         out.push(Effect::Move(cycle.record.files.clone()));
     }
 
-    pub(super) fn moved(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn moved(&mut self, now: Duration, out: &mut Vec<Effect>) {
         let Some(cycle) = self.cycle.take() else { return };
         if let Some((file, first)) = cycle.spill {
             self.outbox.spilled(file.clone(), first);
@@ -214,7 +214,7 @@ impl Machine {
         if !gone.is_empty() {
             out.push(Effect::Forget(gone));
         }
-        out.push(Effect::Sweep(Box::new(self.head.clone())));
+        self.sweep(now, out);
     }
 }
 

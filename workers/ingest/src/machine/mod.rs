@@ -73,6 +73,10 @@ pub struct Machine {
     confirming: bool,
     commits: u64,
     committed_at: Option<Duration>,
+    /// When upkeep was last asked for.
+    swept: Duration,
+    /// When a drain stops waiting for a sink that does not answer.
+    drain_by: Option<Duration>,
     forget: Vec<FileRef>,
     phase: Phase,
     final_rows_written: bool,
@@ -102,6 +106,8 @@ impl Machine {
             confirming: false,
             commits: 0,
             committed_at: None,
+            swept: now,
+            drain_by: None,
             forget: Vec::new(),
             phase: Phase::Running,
             final_rows_written: false,
@@ -176,6 +182,8 @@ impl Machine {
             self.due().filter(|_| self.cycle.is_none()),
             self.cycle.as_ref().and_then(Cycle::deadline),
             self.flight.as_ref().and_then(|f| f.retry),
+            self.cycle.is_none().then(|| self.swept + limits::SWEEP_AFTER),
+            self.drain_by.filter(|_| self.cycle.is_none()),
             (!self.confirming).then(|| self.confirmed + limits::CONFIRM_EVERY),
             self.provisional.due().filter(|_| self.flight.is_none() && self.outbox.pending() == 0),
         ];
@@ -219,7 +227,7 @@ impl Machine {
             }
             Input::Placed(true) => self.placed(now, out),
             Input::Placed(false) => return Err(self.fenced(self.head.seq + 1)),
-            Input::Moved => self.moved(out),
+            Input::Moved => self.moved(now, out),
             Input::Upserted(ok) => self.upserted(now, ok, out),
             Input::Published(ok) => self.published(now, ok),
             Input::Read(rows) => {
@@ -235,11 +243,17 @@ impl Machine {
                 self.confirmed = now;
             }
             Input::Timer => {}
-            Input::CommitNow => self.asked = true,
+            // With nothing read since the last commit there is nothing to wait for.
+            Input::CommitNow => self.asked |= self.opened.is_some() || self.held.is_some(),
             Input::Drain => {
                 if self.phase == Phase::Running {
                     self.phase = Phase::Draining;
                     self.held = None;
+                    self.drain_by = Some(now + limits::DRAIN_PATIENCE);
+                    // One more attempt at once: a sink that has come back meanwhile gets its rows now.
+                    if let Some(flight) = self.flight.as_mut().filter(|f| f.retry.is_some()) {
+                        (flight.retry, flight.failures) = (Some(now), 0);
+                    }
                 }
             }
             Input::Failed(error) => return Err(error),
@@ -264,15 +278,25 @@ impl Machine {
             self.confirming = true;
             out.push(Effect::Confirm(self.head.seq + 1));
         }
-        if self.phase == Phase::Draining && self.is_drained() {
+        if self.cycle.is_none() && now >= self.swept + limits::SWEEP_AFTER {
+            // Retention goes on where nothing arrives.
+            self.sweep(now, out);
+        }
+        if self.phase == Phase::Draining && self.is_drained(now) {
             self.phase = Phase::Drained;
             out.push(Effect::Done);
         }
         Ok(())
     }
 
-    fn is_drained(&self) -> bool {
-        let failing = self.flight.as_ref().is_some_and(|f| f.failures > 0);
+    fn sweep(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        self.swept = now;
+        out.push(Effect::Sweep(Box::new(self.head.clone())));
+    }
+
+    fn is_drained(&self, now: Duration) -> bool {
+        let waited = self.drain_by.is_some_and(|at| now >= at);
+        let failing = waited || self.flight.as_ref().is_some_and(|f| f.failures > 0);
         self.cycle.is_none()
             && self.open.records == 0
             && self.outbox.is_safe()

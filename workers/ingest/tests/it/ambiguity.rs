@@ -7,7 +7,7 @@ use std::sync::{
 
 use lake::{Call, Fault, FaultyLake, LakeError};
 
-use crate::world::World;
+use crate::world::{World, assert_same};
 
 fn lost() -> LakeError {
     LakeError::OutcomeUnknown { path: "commit".into(), reason: "timed out".into() }
@@ -39,7 +39,7 @@ async fn an_unknown_outcome_is_looked_up() {
             world.run(Arc::new(lake.clone())).await.unwrap();
             lake.apply_late().await;
             world.check().await.unwrap();
-            assert!(world.dump().await == want, "{n} {fault:?}");
+            assert_same(&world.dump().await, &want, &format!("{n} {fault:?}"));
         }
     }
 }
@@ -61,6 +61,6 @@ async fn a_late_rename_is_adopted() {
         lake.apply_late().await;
         world.run(Arc::new(world.lake.clone())).await.unwrap();
         world.check().await.unwrap();
-        assert!(world.dump().await == want, "{n}");
+        assert_same(&world.dump().await, &want, &format!("{n}"));
     }
 }

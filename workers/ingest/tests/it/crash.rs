@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use lake::{Call, Fault, FaultyLake, LakeError};
 
-use crate::world::{Dice, World, small};
+use crate::world::{Dice, World, assert_same, small};
 
 fn cases() -> u64 {
     if std::env::var_os("STOCKPIPE_LONG").is_some() { 1_000 } else { 12 }
@@ -48,8 +48,35 @@ async fn restarts_leave_no_trace() {
         }
         world.run(Arc::new(world.lake.clone())).await.unwrap();
         world.check().await.unwrap();
-        assert!(world.dump().await == want, "seed {seed}: the dumps differ");
+        assert_same(&world.dump().await, &want, &format!("seed {seed}"));
         world.assert_tidy().await;
+    }
+}
+
+/// A kill at every single call of a run, in every way, and one restart.
+#[tokio::test]
+async fn a_kill_at_any_call_leaves_no_trace() {
+    let mut calm = World::new(9, 50).await;
+    calm.settings.roll.rows = 20;
+    calm.run(Arc::new(calm.lake.clone())).await.unwrap();
+    let want = calm.dump().await;
+    for fault in [Fault::CrashBefore, Fault::CrashAfter, Fault::CrashTorn] {
+        for n in 0.. {
+            let world = calm.fresh();
+            let lake = FaultyLake::once(Arc::new(world.lake.clone()), n, fault.clone());
+            let killed = tokio::select! {
+                ended = world.run(Arc::new(lake.clone())) => ended.map(|_| false).unwrap(),
+                () = lake.crashed() => true,
+            };
+            if !killed {
+                assert!(n > 40, "a run has many calls: {n}");
+                break;
+            }
+            world.run(Arc::new(world.lake.clone())).await.unwrap();
+            world.check().await.unwrap();
+            assert_same(&world.dump().await, &want, &format!("{fault:?} at call {n}"));
+            world.assert_tidy().await;
+        }
     }
 }
 

@@ -3,4 +3,7 @@
 mod ambiguity;
 mod crash;
 mod damage;
+mod full;
+mod machine;
+mod upkeep;
 mod world;

@@ -21,7 +21,7 @@ pub use rows::{BarWriter, read_bars, read_bars_between};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TableError {
     /// Not a file of this table, or damaged.
-    #[error("{file} cannot be read as Parquet ({reason}): run `stockpipe fsck`, or restore it from a backup")]
+    #[error("{file} cannot be read as Parquet ({reason}): restore it from a backup")]
     Damaged {
         /// The file.
         file: String,

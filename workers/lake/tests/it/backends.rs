@@ -84,7 +84,7 @@ fn errors_name_the_thing_and_the_remedy() {
     for (kind, want, words) in [
         (io::ErrorKind::StorageFull, ErrorKind::Unavailable, "free space"),
         (io::ErrorKind::PermissionDenied, ErrorKind::Misconfigured, "permission"),
-        (io::ErrorKind::NotFound, ErrorKind::Corrupt, "fsck"),
+        (io::ErrorKind::NotFound, ErrorKind::Corrupt, "backup"),
     ] {
         let e = LakeError::from_io("raw/x", &io::Error::from(kind));
         assert_eq!(e.kind(), want);

@@ -141,5 +141,5 @@ fn damage_is_an_error_not_a_panic() {
     }
     let error = read_dead(bytes).unwrap_err().at("dead-letters/x.parquet");
     assert!(matches!(&error, TableError::Damaged { file, .. } if file == "dead-letters/x.parquet"));
-    assert!(error.to_string().contains("fsck"), "{error}");
+    assert!(error.to_string().contains("backup"), "{error}");
 }
