@@ -21,6 +21,8 @@ const CLUSTER_ONLY: &[&str] = &[
     "dashboard.service",
     "dashboard.podOverrides",
     "producer.podOverrides",
+    "training.schedule",
+    "training.concurrencyPolicy",
     "training.startingDeadline",
     "training.history",
     "training.template.spec.restartPolicy",

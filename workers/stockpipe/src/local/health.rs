@@ -135,7 +135,6 @@ impl Health {
                 at,
             }),
             conditions: self.conditions(&partitions),
-            ..Measurements::default()
         }
     }
 

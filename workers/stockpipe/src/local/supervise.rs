@@ -123,11 +123,12 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
     };
     let owed = if plan.roles.trainer { Owed::of(&context) } else { Owed::default() };
     let finished = Arc::new(AtomicBool::new(false));
+    // History that a producer fills in is one thing with its present: no run starts in the middle of it.
+    let filled = Arc::new(AtomicBool::new(!matches!(plan.source, Source::Producer(_))));
     let mut trainer: Option<Role<()>> = plan.roles.trainer.then(|| {
         let filling = {
-            let (produced, status) = (produced.clone(), ingest_status.clone());
-            let makes_history = matches!(plan.source, Source::Producer(_));
-            move || makes_history && !(is_live(&produced) && is_caught_up(&status))
+            let filled = filled.clone();
+            move || !filled.load(Ordering::Relaxed)
         };
         let rows = {
             let s = ingest_status.clone();
@@ -191,8 +192,11 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
             }
             () = tokio::time::sleep(LOOK_EVERY) => {
                 ready.set(!plan.roles.ingest || ingest_status.is_ready());
+                if !filled.load(Ordering::Relaxed) && is_live(&produced) {
+                    filled.store(has_read_all_but(LIVE_RECORDS, &ticks, &ingest_status).await?, Ordering::Relaxed);
+                }
                 if plan.exit_when_done && source_done
-                    && (!plan.roles.ingest || has_read_everything(&ticks, &ingest_status).await?)
+                    && (!plan.roles.ingest || has_read_all_but(0, &ticks, &ingest_status).await?)
                 {
                     finished.store(true, Ordering::Relaxed);
                     if owed.is_nothing() {
@@ -303,22 +307,23 @@ fn ended_early(role: &str) -> Failure {
     Failure::new(ErrorKind::Bug, format!("{role} ended by itself; please report it"))
 }
 
-/// True when ingest has read what is in the log now.
-async fn has_read_everything(ticks: &Arc<dyn Topic>, status: &ingest::Status) -> Result<bool, Failure> {
+/// True when ingest has read what is in the log now, but for `records` of each partition at most.
+async fn has_read_all_but(
+    records: u64,
+    ticks: &Arc<dyn Topic>,
+    status: &ingest::Status,
+) -> Result<bool, Failure> {
     let partitions = status.partitions();
     if partitions.len() < ticks.partitions() as usize {
         return Ok(false);
     }
     for p in partitions {
-        if p.phase == Phase::Restoring || p.offset < ticks.bounds(p.partition).await?.high {
+        let high = ticks.bounds(p.partition).await?.high;
+        if p.phase == Phase::Restoring || p.offset.saturating_add(records) < high {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-fn is_caught_up(status: &ingest::Status) -> bool {
-    status.is_ready() && status.partitions().iter().all(|p| p.lag_records <= LIVE_RECORDS)
 }
 
 fn committed_rows(status: &ingest::Status, bar: &str) -> u64 {

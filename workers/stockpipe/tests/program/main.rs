@@ -5,3 +5,4 @@ mod local;
 mod program;
 mod real_data;
 mod refusals;
+mod training;
