@@ -354,9 +354,13 @@ fn start_source(
                 let started = Instant::now();
                 let backfill = settings.backfill.is_some();
                 let said = milestones.clone();
+                // A slow moment later on is no second backfill.
+                let filled = AtomicBool::new(!backfill);
                 let progress = move |now: producer::Progress| {
-                    let before = produced.lock().ok().and_then(|mut at| at.replace(now));
-                    if backfill && now.live && before.is_none_or(|b| !b.live) {
+                    if let Ok(mut at) = produced.lock() {
+                        *at = Some(now);
+                    }
+                    if now.live && !filled.swap(true, Ordering::Relaxed) {
                         said.say(&format!(
                             "backfill done: {} ticks up to {} in {:.1} s",
                             now.ticks,

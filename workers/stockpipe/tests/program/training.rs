@@ -34,8 +34,8 @@ fn a_learnable_market_gets_a_champion_and_forecasts_with_its_version() {
     let card = program.ok(&["models", "show", "v1"]);
     assert!(card.contains("model.forest"), "{card}");
 
-    // What is closed after the swap is forecast by the champion. 40,000 ticks end some way before now.
-    program.ok(&["produce", "--model", "Ar1", "--backfill", "3h", "--count", "2000"]);
+    // What is closed after the swap is forecast by the champion. Three hours hold 21,600 ticks: these are history, too.
+    program.ok(&["produce", "--model", "Ar1", "--backfill", "3h", "--count", "1500"]);
     program.ok(&["local", "--exit-when-done"]);
     let rows = program.json(&["predictions", "-o", "json"]);
     let rows = rows.as_array().unwrap();
