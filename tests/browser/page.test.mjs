@@ -184,9 +184,10 @@ test("everything can be reached and done by keys alone", async () => {
   await page.focus(".plot");
   await page.keyboard.press("ArrowLeft");
   await page.keyboard.press("ArrowLeft");
-  const spoken = await until("the bar is read out", () => page.textContent("#spoken"), (t) => /open .* close/.test(t ?? ""));
+  // Two steps back from the last of three; the bar passed on the way may be read out first.
   const third = (await ask("bars?symbol=GOOGL&bar=1m&limit=3")).rows[0];
-  assert.ok(spoken.includes(`close ${third.close.toFixed(2)}`), spoken);
+  const words = `close ${third.close.toFixed(2)}, volume`;
+  await until("the bar is read out", () => page.textContent("#spoken"), (t) => /open .* close/.test(t ?? "") && (t ?? "").includes(words));
   await page.keyboard.press("u");
   await until("local", () => page.url(), (u) => u.includes("time=local"));
   await page.keyboard.press("u");
@@ -218,11 +219,24 @@ test("a CSV has the visible range at full precision", async () => {
 test("the gate report, folds and refusal of a run", async () => {
   await open("run=try-depth-12", "training");
   await page.waitForSelector(".gates");
-  assert.match(await page.textContent("#page-training"), /Skill refused v10/);
+  assert.match(await page.textContent("#page-training"), /Skill \(h 1\) refused v10/);
   const first = await page.textContent(".gates tbody tr");
   assert.match(first, /Failed/);
   assert.equal(await page.$$eval(".runs a", (all) => all.length), 4);
   assert.match(await page.textContent(".runs"), /Training 42/);
+  // What stands in the status is on screen: the first horizon's rivals, pooled, and every fold.
+  const { runs } = await ask("runs");
+  const { status } = runs.find((r) => r.name === "try-depth-12");
+  const rivals = await page.$$eval('[aria-label="Rivals"] tbody tr', (rows) => rows.map((r) => [...r.children].map((c) => c.textContent)));
+  assert.deepEqual(rivals.map((r) => r[0].toLowerCase()), status.rivals.filter((r) => r.horizon === 1).map((r) => r.name.toLowerCase()));
+  assert.deepEqual(rivals[3], ["AR(1) on returns", "−0.0041", "0.2134"]);
+  assert.deepEqual(rivals[5].slice(1), ["0.0036", "—"]);
+  await page.click('[aria-label="Skill by fold"] button:has-text("Table")');
+  const folds = await page.$$eval('[aria-label="Skill by fold"] tbody tr', (rows) => rows.map((r) => r.textContent));
+  assert.equal(folds.length, status.folds.length);
+  assert.match(await page.textContent("#page-training"), /ceiling 0\.1350.*naive 5\.76 bp.*59\.9 to 62\.4/);
+  // A symbol's own gate is no failure of the version.
+  assert.match(await page.textContent(".gates tbody tr.baseline"), /BASELINE\s*Skill, upper bound \(GOOGL, h 1\).*−0\.0011 is below 0/);
 });
 
 for (const theme of THEMES) {

@@ -71,6 +71,23 @@ test("rows merge by key: any order, any repetition, one result", () => {
   }
 });
 
+test("the list of symbols tells what the nearest horizon is served, and no older or other forecast changes it", () => {
+  const state = new State();
+  state.meta = { predictor_bar: "5s", horizons: [1, 5] };
+  state.symbols = [{ symbol: "A", baseline: null }];
+  const forecast = { symbol: "A", bar: "5s", horizon: 1, version: 2, role: "champion", flags: [], outcome: "pending", made_at: "2026-03-17T14:32:00Z", target_ts: "2026-03-17T14:32:05Z" };
+  state.takeForecast(forecast);
+  assert.equal(state.symbols[0].baseline, false);
+  const baseline = { ...forecast, role: "baseline", version: 0 };
+  state.takeForecast({ ...baseline, horizon: 5 });
+  state.takeForecast({ ...baseline, bar: "1m" });
+  state.takeForecast({ ...baseline, outcome: { joined: { y_true: 0, err: 0 } } });
+  state.takeForecast({ ...forecast, role: "challenger" });
+  assert.equal(state.symbols[0].baseline, false);
+  state.takeForecast(baseline);
+  assert.equal(state.symbols[0].baseline, true);
+});
+
 test("a series keeps the newest and forgets the oldest", () => {
   const series = new Series((r) => r.t, (r) => String(r.t), () => false, 3);
   for (const t of [5, 1, 4, 2, 3]) series.put({ t });

@@ -11,10 +11,9 @@ import { chromium } from "playwright-core";
 const here = dirname(fileURLToPath(import.meta.url));
 export const ROOT = join(here, "../..");
 
-/** Starts the fixture: the binary in FIXTURE, else through cargo. */
+/** Starts the fixture: the binary in FIXTURE. */
 export async function startServer() {
-  const [command, ...before] = process.env.FIXTURE ? [process.env.FIXTURE] : ["cargo", "run", "-q", "-p", "stockpipe-dashboard", "--example", "fixture", "--"];
-  const child = spawn(command, [...before, "--port", "0"], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.env.FIXTURE ?? "", ["--port", "0"], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
   const url = await new Promise((resolve, reject) => {
     createInterface({ input: child.stdout }).on("line", (line) => {
       const found = /^listening (http:\S+)$/.exec(line);
@@ -40,6 +39,40 @@ export async function startServer() {
       const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
       await Promise.race([ended, gone]);
       clearTimeout(timer);
+    },
+  };
+}
+
+/** Starts the program on the example and an empty directory. @param {string} binary */
+export async function startProgram(binary) {
+  const data = mkdtempSync(join(tmpdir(), "stockpipe-program-"));
+  const child = spawn(binary, ["local", "-f", "examples/pipeline.yaml", "--data", data, "--listen", "127.0.0.1:0", "--run-for", "170s"], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  /** The last lines it said, for whoever has to find out why it ended. @type {string[]} */
+  const said = [];
+  const url = await new Promise((resolve, reject) => {
+    for (const output of [child.stdout, child.stderr]) {
+      createInterface({ input: output }).on("line", (line) => {
+        said.push(line);
+        if (said.length > 30) said.shift();
+        const found = /dashboard: (http:\S+)/.exec(line);
+        if (found) resolve(found[1]);
+      });
+    }
+    ended.then((code) => reject(new Error(`the program ended with ${code}: ${said.join("\n")}`)));
+  });
+  return {
+    url,
+    /** @param {string} path */
+    api: (path) => fetch(`${url}api/v1/${path}`).then((r) => r.json()),
+    /** Interrupts it once and gives its exit code. */
+    async stop() {
+      if (child.exitCode === null) child.kill("SIGINT");
+      const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
+      const code = await ended;
+      clearTimeout(timer);
+      rmSync(data, { recursive: true, force: true });
+      return code;
     },
   };
 }

@@ -7,6 +7,8 @@
 
 #[path = "fixture/control.rs"]
 mod control;
+#[path = "fixture/told.rs"]
+mod told;
 #[path = "fixture/world.rs"]
 mod world;
 

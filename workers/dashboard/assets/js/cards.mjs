@@ -67,7 +67,7 @@ export function nextForecast(state) {
           forecastBar(f.y_pred * 1e4, scaled(f.lo), scaled(f.hi), reach),
           h("span", { class: "big num", "data-value": f.y_pred * 1e4 }, returnBp(f.y_pred), " ", h("small", { class: "dim small" }, "bp")),
           h("span", { class: "dim nowrap two-cells" }, `${clock(f.target_ts, state.zone)}${state.zone === "utc" ? " UTC" : ""}, `, h("span", { "data-until": f.target_ts }, until(f.target_ts, state))),
-          h("span", { class: "dim num" }, band),
+          champion && f.role === "baseline" ? flag("BASELINE") : h("span", { class: "dim num" }, band),
         );
       }),
       h("p", { class: "dim top-line" }, `Naive forecast: 0.0 bp (last value).${first.lo === null ? " This version has no band." : " Band: 90 %."}`),
@@ -164,8 +164,10 @@ export function marksCard(state) {
     const gap = i ? barTime(bar) - barTime(rows[i - 1]) : 0;
     if (gap > step * 1.5) marks.push({ at: (barTime(rows[i - 1]) + step) * 1000, title: `No ticks for ${whole(gap - step)}`, more: "No bar was made up" });
   });
-  for (const { bar, horizon, history } of state.aliases) {
-    if (bar !== state.forecastBar() || horizon !== state.meta?.horizons[0]) continue;
+  // Models and forecasts belong to the bars they are made for.
+  const own = state.bar === state.forecastBar();
+  for (const { bar, horizon, history } of own ? state.aliases : []) {
+    if (bar !== state.bar || horizon !== state.meta?.horizons[0]) continue;
     let before = /** @type {number | null} */ (null);
     for (const e of history.filter((x) => x.alias === "champion")) {
       const title = e.version === null ? `v${before} is served no more` : before === null ? `v${e.version} became champion` : `v${e.version} replaced v${before} as champion`;
@@ -173,10 +175,11 @@ export function marksCard(state) {
       before = e.version;
     }
   }
-  const late = state.forecasts.rows.filter((f) => f.flags.includes("LATE")).at(-1);
+  const allLate = own ? served(state).filter((f) => f.flags.includes("LATE")) : [];
+  const late = allLate[0];
   if (late) {
     const by = (Date.parse(late.made_at) - Date.parse(late.target_ts)) / 1000;
-    marks.push({ at: Date.parse(late.target_ts), title: "One forecast was LATE", more: `Made ${duration(by)} after its target; not scored` });
+    marks.push({ at: Date.parse(late.target_ts), title: allLate.length === 1 ? "One forecast was LATE" : `${count(allLate.length)} forecasts were LATE`, more: `${allLate.length === 1 ? "Made" : "The last was made"} ${duration(by)} after its target; not scored` });
   }
   marks.sort((a, b) => b.at - a.at);
   if (!marks.length) fill(body, h("p", { class: "dim" }, "None: no gap, no change of model, no late forecast."));

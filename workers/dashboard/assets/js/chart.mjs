@@ -47,6 +47,8 @@ export class PriceChart {
     this.drawn = "";
     this.firstTime = 0;
     this.fitted = "";
+    /** Keys, not the pointer, placed the crosshair. */
+    this.steered = false;
     this.spoken = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.speaking = undefined;
@@ -93,6 +95,9 @@ export class PriceChart {
     this.titles = h("div", { "aria-hidden": "true" });
     this.plot.append(this.titles);
     chart.subscribeCrosshairMove((event) => {
+      // New data reports a move too: what the keys point at stays until the pointer comes, or Esc.
+      if (this.steered && event.sourceEvent === undefined) return;
+      this.steered = false;
       const row = event.time === undefined ? null : this.byTime.get(Number(event.time));
       this.cursor = row ?? null;
       this.read();
@@ -331,9 +336,16 @@ export class PriceChart {
       });
   }
 
+  /** The bar under the crosshair with its newest values; a bar of another chart is none. */
+  under() {
+    const { cursor, state } = this;
+    if (!cursor || cursor.symbol !== state.symbol || cursor.name !== state.bar) return null;
+    return this.byTime.get(barTime(cursor)) ?? cursor;
+  }
+
   /** Values of the bar under the crosshair, else of the last final bar. */
   read() {
-    const bar = this.cursor ?? this.state.bars.rows.findLast((b) => b.final) ?? this.state.bars.rows.at(-1);
+    const bar = this.under() ?? this.state.bars.rows.findLast((b) => b.final) ?? this.state.bars.rows.at(-1);
     if (!bar) return fill(this.readout);
     const zone = this.state.zone;
     const at = spanSeconds(this.state.bar) < 60 ? clock(bar.window_start, zone) : minute(bar.window_start, zone);
@@ -369,7 +381,9 @@ export class PriceChart {
     const narrow = this.plot.clientWidth < 560;
     const rsi = this.rsiColumn();
     const ahead = `${h0} bar${h0 === 1 ? "" : "s"}`;
-    const words = ["", this.state.indicators.has("volume") ? "Volume" : "", rsi ? rsi.toUpperCase().replace("_", " ") : "", narrow ? `Expected return, ${ahead}, bp` : `Expected return at its target, ${ahead} ahead, basis points`];
+    const bar = this.state.forecastBar();
+    const elsewhere = bar && bar !== this.state.bar ? `Forecasts are made for ${bar} bars` : "";
+    const words = ["", this.state.indicators.has("volume") ? "Volume" : "", rsi ? rsi.toUpperCase().replace("_", " ") : "", elsewhere || (narrow ? `Expected return, ${ahead}, bp` : `Expected return at its target, ${ahead} ahead, basis points`)];
     const keyed = (/** @type {Node} */ mark, /** @type {string} */ text) => h("span", {}, mark, text);
     const forecastKey = () => keyed(h("i", { class: "key fcast" }), "forecast");
     /** @type {Node[]} */
@@ -411,7 +425,11 @@ export class PriceChart {
   move(by) {
     const rows = this.state.bars.rows;
     if (!rows.length) return;
-    const now = this.cursor ? rows.indexOf(this.cursor) : rows.length - 1;
+    // By time: the row itself may have been replaced by a newer value.
+    const under = this.under();
+    const found = under ? rows.findLastIndex((b) => barTime(b) <= barTime(under)) : -1;
+    const now = found < 0 ? rows.length - 1 : found;
+    this.steered = true;
     const at = by === "first" ? 0 : by === "last" ? rows.length - 1 : Math.max(0, Math.min(rows.length - 1, now + by));
     const bar = rows[at];
     const logical = this.chart.timeScale().timeToIndex(/** @type {any} */ (barTime(bar)), true);
@@ -438,6 +456,7 @@ export class PriceChart {
   }
 
   leave() {
+    this.steered = false;
     this.cursor = null;
     this.chart.clearCrosshairPosition();
     this.read();

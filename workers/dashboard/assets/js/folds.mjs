@@ -55,7 +55,7 @@ export function foldChart(rows, ceiling, width) {
     { class: "chart", viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": "Skill by fold. The table view has the same values." },
     grid,
     level(0, { stroke: "var(--ink-3)" }, "0 naive"),
-    ceiling === null ? [] : level(ceiling, { stroke: "var(--ink-2)", "stroke-dasharray": "4 3" }, "ceiling, h 1"),
+    ceiling === null ? [] : level(ceiling, { stroke: "var(--ink-2)", "stroke-dasharray": "4 3" }, `ceiling, h ${horizons[0]}`),
     marks,
     labels,
   );

@@ -49,12 +49,16 @@ export function skillScale(skill, ceiling) {
   const x = (/** @type {number} */ v) => 12 + (270 * (v - low)) / span;
   const at = x(skill.skill ?? 0);
   const words = `Live skill ${skillText(skill.skill)}, 90 % interval ${skillText(skill.lo)} to ${skillText(skill.hi)}${ceiling === undefined ? "" : `, ceiling ${skillText(ceiling)}`}`;
-  const label = (/** @type {number} */ v, /** @type {string} */ text, /** @type {string} */ anchor) =>
-    s("text", { x: anchor === "end" ? x(v) + 4 : x(v) - 4, y: 48, "text-anchor": anchor }, text);
-  const apart = ceiling !== undefined && Math.abs(x(ceiling) - x(0)) > 110;
+  const label = (/** @type {number} */ v, /** @type {string} */ text, /** @type {string} */ anchor, /** @type {number} */ y) =>
+    s("text", { x: anchor === "end" ? x(v) + 4 : x(v) - 4, y, "text-anchor": anchor }, text);
+  // Zero always has its word: to its left where the ceiling's comes close, and below that one where there is no room.
+  const close = ceiling !== undefined && ceiling !== 0 && Math.abs(x(ceiling) - x(0)) <= 130;
+  const zeroEnd = close ? x(0) > 60 : x(0) > 150;
+  const ceilingEnd = ceiling !== undefined && x(ceiling) > 150 && !(close && zeroEnd && x(ceiling) < 210);
+  const below = close && (ceilingEnd || !zeroEnd);
   return s(
     "svg",
-    { class: "chart", viewBox: "0 0 302 52", role: "img", "aria-label": words },
+    { class: "chart", viewBox: `0 0 302 ${below ? 66 : 52}`, role: "img", "aria-label": words },
     s("line", { x1: 0, x2: 302, y1: 20.5, y2: 20.5, stroke: "var(--line)" }),
     skill.lo !== null &&
       skill.hi !== null &&
@@ -63,8 +67,8 @@ export function skillScale(skill, ceiling) {
     ceiling !== undefined &&
       s("line", { x1: x(ceiling), x2: x(ceiling), y1: 6, y2: 34, stroke: "var(--ink-2)", "stroke-dasharray": "3 2", "stroke-width": 1.4 }),
     skill.skill !== null && s("path", { d: `M${at} 14.5l6 6-6 6-6-6z`, fill: "var(--forecast)" }),
-    (ceiling === undefined || apart || ceiling === 0) && label(0, ceiling === 0 ? "0, naive and ceiling" : "0, naive", x(0) > 150 ? "end" : "start"),
-    ceiling !== undefined && ceiling !== 0 && label(ceiling, `ceiling ${skillText(ceiling)}`, x(ceiling) > 150 ? "end" : "start"),
+    label(0, ceiling === 0 ? "0, naive and ceiling" : "0, naive", zeroEnd ? "end" : "start", 48),
+    ceiling !== undefined && ceiling !== 0 && label(ceiling, `ceiling ${skillText(ceiling)}`, ceilingEnd ? "end" : "start", below ? 62 : 48),
   );
 }
 

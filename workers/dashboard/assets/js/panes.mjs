@@ -134,6 +134,11 @@ export class ForecastDrawing extends Drawing {
   }
 }
 
+/** Rows of words on model changes. */
+const TAG_ROWS = 3;
+/** Pixels at the right end that the key takes. */
+const KEY_WIDTH = 150;
+
 /** Through every pane: hatched gaps, model changes, and now. One of these is attached to each pane. */
 export class PaneMarks extends Drawing {
   /** @param {boolean} first true on the uppermost pane, which carries the words */
@@ -155,14 +160,17 @@ export class PaneMarks extends Drawing {
       const [a, b] = [this.x(gap.from), this.x(gap.to)];
       if (a !== null && b !== null) this.hatch(c, a - half, b + half, size.height);
     }
+    /** @type {{at: number, text: string}[]} */
+    const lines = [];
     for (const change of this.changes) {
       const x = this.x(change.time);
       if (x === null) continue;
       const at = Math.round(x - half) + 0.5;
       pen(c, token("forecast"), 1.4, [1, 3]);
       this.vertical(c, at, size.height);
-      if (this.first) this.tag(c, at + 4, change.text);
+      lines.push({ at, text: change.text });
     }
+    if (this.first) this.tags(c, lines, size.width);
     const now = this.now === null ? null : this.x(this.now);
     if (now !== null) {
       pen(c, token("s3"), 1, [4, 4]);
@@ -199,20 +207,37 @@ export class PaneMarks extends Drawing {
     c.fillText("no ticks", (x0 + x1) / 2, height - 12);
   }
 
-  /** @param {CanvasRenderingContext2D} c @param {number} x @param {string} text */
-  tag(c, x, text) {
+  /**
+   * Words on the lines, the newest first: beside the key at the right end they go to the left of their line, and one that
+   * would cover another goes a row lower. What finds no row is told by the list of marks alone.
+   * @param {CanvasRenderingContext2D} c @param {{at: number, text: string}[]} lines @param {number} room
+   */
+  tags(c, lines, room) {
     c.font = `500 11px ${token("sans")}`;
-    const width = c.measureText(text).width + 12;
+    /** Left and right end of what stands in each row. @type {[number, number][][]} */
+    const rows = Array.from({ length: TAG_ROWS }, () => []);
+    for (const { at, text } of lines.toReversed()) {
+      const width = c.measureText(text).width + 12;
+      const x = at + 4 + width > room - KEY_WIDTH ? Math.max(2, at - 4 - width) : at + 4;
+      const row = rows.findIndex((taken) => taken.every(([from, to]) => x > to + 4 || x + width < from - 4));
+      if (row < 0) continue;
+      rows[row].push([x, x + width]);
+      this.tag(c, x, 8.5 + 22 * row, width, text);
+    }
+  }
+
+  /** @param {CanvasRenderingContext2D} c @param {number} x @param {number} y @param {number} width @param {string} text */
+  tag(c, x, y, width, text) {
     pen(c, token("forecast"), 1);
     c.fillStyle = token("surface");
     c.beginPath();
-    c.roundRect(x, 8.5, width, 18, 3);
+    c.roundRect(x, y, width, 18, 3);
     c.fill();
     c.stroke();
     c.fillStyle = token("forecast");
     c.textAlign = "left";
     c.textBaseline = "middle";
-    c.fillText(text, x + 6, 18);
+    c.fillText(text, x + 6, y + 9.5);
   }
 }
 

@@ -22,6 +22,35 @@ function isFirst(run, horizon) {
   return horizon === 1 || listed.some((n) => n.startsWith(`skill@${horizon}/`));
 }
 
+/** The horizon of the bare names. @param {Run} run @returns {number} */
+export function firstHorizon(run) {
+  const listed = /** @type {any[]} */ (run.status?.rivals ?? run.status?.folds ?? []);
+  return Number(listed[0]?.horizon ?? 1);
+}
+
+const GATES = /** @type {Record<string, string>} */ ({
+  folds: "Folds",
+  instants: "Instants",
+  symbols: "Symbols",
+  rows: "Rows",
+  skill: "Skill",
+  skill_lower_bound: "Skill, lower bound",
+  skill_upper_bound: "Skill, upper bound",
+});
+
+/** A gate's name in words: `skill@5/AAPL` is "AAPL, h 5: Skill". @param {string} name @param {number} first */
+export function gateName(name, first) {
+  const [, gate, horizon, symbol] = /^([^@]*)(?:@(\d+))?(?:\/(.*))?$/.exec(name) ?? [];
+  if (gate === undefined) return name;
+  const whose = [symbol, `h ${horizon ?? first}`].filter(Boolean).join(", ");
+  return `${GATES[gate] ?? gate} (${whose})`;
+}
+
+/** Words with real minus signs. @param {string} text */
+export function signed(text) {
+  return text.replace(/(^|[\s(])-(?=\d)/g, "$1\u2212");
+}
+
 /** Skill of each symbol, and whether it is served. @param {Run} run @param {number} horizon */
 export function symbolSkills(run, horizon) {
   const prefix = `skill@${horizon}/`;
@@ -39,17 +68,20 @@ export function symbolSkills(run, horizon) {
 export function rivals(run) {
   const number = (/** @type {any} */ v) => (v === undefined || v === null || !Number.isFinite(Number(v)) ? null : Number(v));
   const listed = run.status?.rivals;
-  if (Array.isArray(listed)) return listed.map((r) => ({ name: r.name, skill: number(r.skill), p: number(r.dm_p ?? r.p) }));
+  if (Array.isArray(listed)) return listed.filter((r) => Number(r.horizon ?? 1) === firstHorizon(run)).map((r) => ({ ...r, name: capital(r.name) })).map((r) => ({ name: r.name, skill: number(r.skill), p: number(r.dm_p ?? r.p) }));
   const linear = metric(run, "skill_linear");
   return linear === null ? [] : [{ name: "Best linear rival", skill: linear, p: metric(run, "dm_p") }];
 }
+
+/** @param {unknown} text */
+const capital = (text) => String(text).replace(/^[a-z]/, (c) => c.toUpperCase());
 
 /** A gate that stood against the whole version: the run ended well, and nothing of it is served. @param {Run} run */
 function refused(run) {
   const passed = (run.status?.conditions ?? []).find((/** @type {any} */ c) => c.type === "GatesPassed");
   if (passed?.status === "True") return null;
   const gates = /** @type {any[]} */ (run.status?.gates ?? []).filter((g) => g.passed === false);
-  return gates.find((g) => !String(g.name).includes("/")) ?? gates[0] ?? null;
+  return gates.find((g) => !String(g.name).includes("/")) ?? (passed ? gates[0] : undefined) ?? null;
 }
 
 /** What became of a run: one word and its look. @param {Run} run @param {State} state @returns {[string, string, string]} */
@@ -82,7 +114,7 @@ export function pill(run, state) {
 /** One line under a run's name. @param {Run} run @param {State} state */
 export function summary(run, state) {
   const failed = refused(run);
-  if (run.phase === "Complete" && failed) return `${failed.name}: ${failed.value === null || failed.value === undefined ? "refused" : skillText(Number(failed.value))}`;
+  if (run.phase === "Complete" && failed) return `${gateName(failed.name, firstHorizon(run))}: ${failed.value === null || failed.value === undefined ? "refused" : skillText(Number(failed.value))}`;
   const skill = metric(run, "skill", state.meta?.horizons[0]) ?? metric(run, "skill");
   if (run.status?.version) return `v${run.status.version}${skill === null ? "" : `, skill ${skillText(skill)}`}`;
   const have = run.status?.dataset?.rows;
@@ -95,9 +127,9 @@ export function headline(run) {
   const failed = refused(run);
   if (run.phase === "Failed") return { icon: "bad", title: "The run did not end well.", more: conditionWords(run, "Failed") || String(run.status?.message ?? "") };
   if (failed) {
-    const what = `${failed.name} refused ${run.status?.version ? `v${run.status.version}` : "this version"}`;
+    const what = `${gateName(failed.name, firstHorizon(run))} refused ${run.status?.version ? `v${run.status.version}` : "this version"}`;
     const detail = failed.reason ?? failed.detail ?? (failed.limit === undefined ? "" : `value ${failed.value}, limit ${failed.limit}`);
-    return { icon: "bad", title: `${what}:`, more: `${detail}. The last value is served where no other model is.`.replace("..", ".") };
+    return { icon: "bad", title: `${what}:`, more: `${signed(String(detail))}. The last value is served where no other model is.`.replace("..", ".") };
   }
   return null;
 }
@@ -116,12 +148,16 @@ export function dataset(run, state) {
   /** @type {[string, any][]} */
   const facts = [];
   if (p?.engine) facts.push(["Engine", p.engine]);
-  if (p?.trees) facts.push(["Trees × depth", `${p.trees} × ${p.maxDepth ?? p.max_depth ?? "—"}`]);
+  if (p?.trees) facts.push(["Trees × depth", `${p.trees} × ${p.maxDepth ?? "—"}`]);
+  if (p?.groupBy) facts.push(["Models", p.groupBy === "Symbol" ? "one per symbol" : "one for all symbols"]);
+  if (p?.folds) facts.push(["Folds", `${p.folds}, walk-forward`]);
   if (d?.rows !== undefined) facts.push(["Rows", count(Number(d.rows))]);
   if (d?.symbols !== undefined) facts.push(["Symbols", Array.isArray(d.symbols) ? count(d.symbols.length) : plain(Number(d.symbols), 0)]);
   if (d?.from) facts.push([`From (${zone})`, dateTime(d.from, state.zone)]);
   if (d?.to) facts.push([`To (${zone})`, dateTime(d.to, state.zone)]);
   if (d?.hash) facts.push(["Dataset hash", h("span", { class: "mono", title: d.hash }, `${String(d.hash).slice(0, 8)}…${String(d.hash).slice(-4)}`)]);
+  const r2 = metric(run, "r2");
+  if (r2 !== null) facts.push(["R²", h("span", { title: "For continuity with other systems only" }, skillText(r2))]);
   if (!facts.length) return null;
   return h("article", { class: "card", "aria-label": "Recipe and data" }, h("header", {}, h("h2", {}, "Recipe and data")), h("div", { class: "body" }, h("dl", { class: "kv" }, facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))));
 }

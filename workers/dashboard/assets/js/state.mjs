@@ -174,7 +174,9 @@ export class State {
   /** @param {Forecast} f */
   takeForecast(f) {
     const line = this.symbols?.find((l) => l.symbol === f.symbol);
-    if (line && f.role !== "challenger") line.baseline = f.role === "baseline";
+    // The list tells the nearest horizon: another may be served otherwise, and an outcome is of an older forecast.
+    const telling = f.outcome === "pending" && f.role !== "challenger" && f.bar === this.forecastBar() && f.horizon === this.meta?.horizons[0];
+    if (line && telling) line.baseline = f.role === "baseline";
     if (f.symbol === this.symbol && f.bar === this.forecastBar() && this.forecasts.put(f)) this.changed("forecasts");
   }
 

@@ -5,13 +5,13 @@ import { csv, download, fileName } from "./csv.mjs";
 import { age, fill, h, icon, segmented } from "./dom.mjs";
 import { count, duration, instant, pValue, plain, share, skill as skillText } from "./format.mjs";
 import { foldChart, foldRows } from "./folds.mjs";
-import { dataset, headline, metric, pill, rivals, summary, symbolSkills } from "./runs.mjs";
+import { dataset, firstHorizon, gateName, headline, metric, pill, rivals, signed, summary, symbolSkills } from "./runs.mjs";
 import { scroller, table } from "./table.mjs";
 
 /** @typedef {import("./state.mjs").State} State */
 /** @typedef {import("./types.js").Run} Run */
 
-const GATE_ORDER = ["failed", "held", "warned", "inconclusive", "passed"];
+const GATE_ORDER = ["failed", "held", "warned", "inconclusive", "baseline", "passed"];
 
 export class TrainingPage {
   /** @param {State} state @param {(run: string) => void} choose */
@@ -113,13 +113,14 @@ export class TrainingPage {
       tiles.push([`Skill, h ${horizon}`, skillText(value), "", line || "0 is the naive forecast"]);
     }
     const rmse = metric(run, "rmse");
-    if (rmse !== null) tiles.push(["RMSE, pooled", plain(rmse * 1e4, 2), "bp", "of the return, lower is better"]);
+    const naive = metric(run, "rmse_naive");
+    const first = firstHorizon(run);
+    if (rmse !== null) tiles.push([`RMSE, h ${first}`, plain(rmse * 1e4, 2), "bp", naive === null ? "of the return, lower is better" : `naive ${plain(naive * 1e4, 2)} bp`]);
     const right = metric(run, "directional_accuracy");
-    if (right !== null) tiles.push(["Direction right", plain(right * 100, 1), "%", "half is chance"]);
+    const [low, high] = [metric(run, "directional_low"), metric(run, "directional_high")];
+    if (right !== null) tiles.push(["Direction right", plain(right * 100, 1), "%", low === null || high === null ? "half is chance" : `${plain(low * 100, 1)} to ${plain(high * 100, 1)}\u00a0%; half is chance`]);
     const ic = metric(run, "ic");
-    if (ic !== null) tiles.push(["IC", plain(ic, 4), "", "rank agreement with outcomes"]);
-    const r2 = metric(run, "r2");
-    if (r2 !== null) tiles.push(["R²", plain(r2, 4), "", "for continuity only"]);
+    if (ic !== null) tiles.push(["IC", skillText(ic), "", "correlation with outcomes"]);
     if (!tiles.length) return h("p", { class: "dim" }, run.finished_at ? "This run has no metrics." : `${run.phase}, ${run.progress_percent} % done.`);
     return h("div", { class: "tiles" }, tiles.map(([head, value, unit, line]) => h("div", { class: "tile" }, h("h2", {}, head), h("div", { class: "v" }, value, " ", h("small", {}, unit)), h("p", {}, line))));
   }
@@ -129,11 +130,14 @@ export class TrainingPage {
     const gates = /** @type {any[]} */ (run.status?.gates ?? []).map((g) => ({ ...g, verdict: verdictOf(g) }));
     gates.sort((a, b) => GATE_ORDER.indexOf(a.verdict) - GATE_ORDER.indexOf(b.verdict));
     const passed = gates.filter((g) => g.verdict === "passed").length;
-    const others = gates.length - passed;
+    const baseline = gates.filter((g) => g.verdict === "baseline").length;
+    const others = gates.length - passed - baseline;
+    const found = [`${passed} passed`, others ? `${others} not` : "", baseline ? `${baseline} on the last value` : ""].filter(Boolean).join(", ");
+    const first = firstHorizon(run);
     const columns = [
       { head: "Verdict", hiddenHead: true, cell: (/** @type {any} */ g) => verdictCell(g.verdict) },
-      { head: "Gate", cell: (/** @type {any} */ g) => g.name },
-      { head: "What was found", class: "mid", cell: (/** @type {any} */ g) => g.reason ?? "" },
+      { head: "Gate", cell: (/** @type {any} */ g) => gateName(g.name, first) },
+      { head: "What was found", class: "mid", cell: (/** @type {any} */ g) => signed(g.reason ?? "") },
       { head: "Value", num: true, cell: (/** @type {any} */ g) => figure(g.value) },
       { head: "Limit", num: true, class: "dim", cell: (/** @type {any} */ g) => figure(g.limit) },
     ];
@@ -144,7 +148,7 @@ export class TrainingPage {
     return h(
       "article",
       { class: "card", "aria-label": "Gate report" },
-      h("header", {}, h("h2", {}, "Gate report"), h("span", { class: "dim" }, gates.length ? `${passed} passed, ${others} not` : ""), h("span", { class: "grow" }), h("button", { class: "btn quiet", type: "button", "data-key": "csv-gates", disabled: !gates.length, onclick: toCsv }, icon("down"), "CSV")),
+      h("header", {}, h("h2", {}, "Gate report"), h("span", { class: "dim" }, gates.length ? found : ""), h("span", { class: "grow" }), h("button", { class: "btn quiet", type: "button", "data-key": "csv-gates", disabled: !gates.length, onclick: toCsv }, icon("down"), "CSV")),
       gates.length ? holder : h("p", { class: "empty" }, run.finished_at ? "This run reached no gate." : "Gates are judged when the folds are done."),
     );
   }
@@ -167,11 +171,12 @@ export class TrainingPage {
   side(run) {
     const end = run.finished_at ? Date.parse(run.finished_at) : Date.parse(run.updated_at);
     const took = (end - Date.parse(run.started_at)) / 1000;
+    const left = run.finished_at ? null : (run.status?.estimatedRemainingSeconds ?? null);
     const progress = h(
       "article",
       { class: "card", "aria-label": "Progress" },
-      h("header", {}, h("h2", {}, "Progress"), h("span", { class: "age" }, `${duration(took)} in all`)),
-      h("div", { class: "body" }, h("dl", { class: "kv" }, h("dt", {}, "Phase"), h("dd", {}, run.phase), h("dt", {}, "Done"), h("dd", {}, share(run.progress_percent / 100, 0)))),
+      h("header", {}, h("h2", {}, "Progress"), h("span", { class: "age" }, `${duration(took)} ${run.finished_at ? "in all" : "so far"}`)),
+      h("div", { class: "body" }, h("dl", { class: "kv" }, h("dt", {}, "Phase"), h("dd", {}, run.phase), h("dt", {}, "Done"), h("dd", {}, share(run.progress_percent / 100, 0)), left === null ? null : [h("dt", {}, "Left, about"), h("dd", {}, duration(left))])),
     );
     return h("aside", { class: "stack", "aria-label": "About this run" }, progress, this.bySymbol(run), this.rivals(run), dataset(run, this.state));
   }
@@ -187,7 +192,7 @@ export class TrainingPage {
       { head: "Ceiling", num: true, class: "dim", cell: (/** @type {any} */ r) => skillText(this.state.ceiling(horizon, r.symbol)) },
       { head: "Served", cell: (/** @type {any} */ r) => (r.served === null ? "—" : r.served ? h("span", { class: "mid" }, "model") : flag("BASELINE")) },
     ];
-    return h("article", { class: "card", "aria-label": "Skill by symbol" }, h("header", {}, h("h2", {}, "Skill by symbol"), h("span", { class: "age" }, `h ${horizon}`)), scroller("Skill by symbol, scrolling", table("Skill by symbol", columns, rows)));
+    return h("article", { class: "card", "aria-label": "Skill by symbol" }, h("header", {}, h("h2", {}, "Skill by symbol"), h("span", { class: "age" }, `h ${horizon}`)), scroller("Skill by symbol, scrolling", table("Skill by symbol", columns, rows, { key: (/** @type {any} */ r) => r.symbol })));
   }
 
   /** @param {Run} run */
@@ -199,7 +204,7 @@ export class TrainingPage {
       { head: "Skill against", num: true, cell: (/** @type {any} */ r) => skillText(r.skill) },
       { head: "DM p", num: true, class: "dim", cell: (/** @type {any} */ r) => pValue(r.p) },
     ];
-    return h("article", { class: "card", "aria-label": "Rivals" }, h("header", {}, h("h2", {}, "Rivals"), h("span", { class: "age" }, "h 1, pooled")), table("Rivals", columns, rows));
+    return h("article", { class: "card", "aria-label": "Rivals" }, h("header", {}, h("h2", {}, "Rivals"), h("span", { class: "age" }, `h ${firstHorizon(run)}, pooled`)), table("Rivals", columns, rows));
   }
 }
 
@@ -211,15 +216,17 @@ function figure(value) {
   return Number.isInteger(number) && number !== 0 ? count(number) : skillText(number);
 }
 
-/** @param {any} gate */
+/** A symbol's own gate never stops the version: it decides between model and last value. @param {any} gate */
 function verdictOf(gate) {
   if (typeof gate.verdict === "string") return gate.verdict.toLowerCase();
+  if (gate.passed === false && String(gate.name).includes("/")) return "baseline";
   return gate.passed === true ? "passed" : gate.passed === false ? "failed" : "inconclusive";
 }
 
 /** @param {string} verdict */
 function verdictCell(verdict) {
   const looks = /** @type {Record<string, [string, string]>} */ ({ failed: ["bad", "bad"], held: ["warn", "hold"], warned: ["warn", "warn"], inconclusive: ["", "na"] });
+  if (verdict === "baseline") return flag("BASELINE");
   const look = looks[verdict];
   const word = verdict[0].toUpperCase() + verdict.slice(1);
   if (!look) return h("span", { class: "row mid tightrow" }, h("span", { class: "row ok-ink" }, icon("ok")), word);

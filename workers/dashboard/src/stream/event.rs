@@ -27,7 +27,7 @@ pub(crate) struct Event {
     pub place: Option<Place>,
 }
 
-/// What a row on the features topic says about its symbol.
+/// What a final row on the features topic says about its symbol. A provisional one says nothing: its end lies ahead.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Seen {
     pub symbol: market::Symbol,
@@ -35,14 +35,14 @@ pub(crate) struct Seen {
 }
 
 /// The event of a record of the features topic; absent for bytes that are no row.
-pub(crate) fn of_feature(value: &[u8], bars: &[String], place: Place) -> Option<(Event, Seen)> {
+pub(crate) fn of_feature(value: &[u8], bars: &[String], place: Place) -> Option<(Event, Option<Seen>)> {
     let mut row: FeatureRow = serde_json::from_slice(value).ok()?;
     // The model's vector is no business of a browser, and the longest part of the row.
     row.features = None;
     let name = if bars.iter().any(|b| **b == *row.name) { "bar" } else { "feature" };
     let key = format!("{name} {} {} {}", row.name, row.window_start.micros(), row.symbol);
     let data = serde_json::to_string(&row).ok()?.into();
-    let seen = Seen { symbol: row.symbol, end: row.window_end };
+    let seen = row.is_final.then_some(Seen { symbol: row.symbol, end: row.window_end });
     Some((Event { name, key, data, place: Some(place) }, seen))
 }
 
@@ -90,6 +90,39 @@ mod tests {
             .map(|(e, _)| e.data.to_string())
             .collect();
         assert_eq!(kept, ["2", "3", "4"]);
+    }
+
+    #[test]
+    fn only_a_final_row_tells_how_fresh_its_symbol_is() {
+        let mut row = FeatureRow {
+            symbol: market::Symbol::parse("AAPL").unwrap(),
+            name: "5s".into(),
+            window_start: market::Timestamp::from_micros(0),
+            window_end: market::Timestamp::from_micros(5_000_000),
+            sma: 1.0,
+            n: 1,
+            prices: market::Ohlcv { open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: 1.0 },
+            vwap: None,
+            is_final: true,
+            revision: 0,
+            partial: false,
+            generation: 1,
+            part: 0,
+            last_offset: 0,
+            index: 0,
+            write_ts: 1,
+            indicators: Vec::new(),
+            features: None,
+            schema_hash: 0,
+        };
+        let place = Place { source: Source::Features, partition: 0, offset: 0 };
+        let seen = |row: &FeatureRow| {
+            of_feature(&serde_json::to_vec(row).unwrap(), &["5s".to_owned()], place).unwrap().1
+        };
+        assert_eq!(seen(&row).map(|s| s.end), Some(row.window_end));
+        // The window of a provisional row ends in the future.
+        row.is_final = false;
+        assert_eq!(seen(&row), None);
     }
 
     #[test]

@@ -23,10 +23,10 @@ use crate::limits::{READ_BYTES, READ_RETRY, READ_WAIT, RING_EVENTS, STREAM_CLIEN
 /// Reads the wall clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The newest row of a symbol as this process saw it arrive.
+/// The newest final row of a symbol as this process saw it arrive.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub(crate) struct Freshness {
-    /// End of the newest row.
+    /// End of the newest final row.
     pub end: Timestamp,
     /// When it arrived here.
     pub at: Timestamp,
@@ -158,7 +158,7 @@ impl Hub {
     /// The event of a record and what it says about its symbol; absent for bytes that are no row.
     pub(crate) fn decode(&self, place: Place, value: &[u8]) -> Option<(Event, Option<Seen>)> {
         match place.source {
-            Source::Features => event::of_feature(value, &self.bars, place).map(|(e, seen)| (e, Some(seen))),
+            Source::Features => event::of_feature(value, &self.bars, place),
             Source::Predictions => event::of_prediction(value, place).map(|e| (e, None)),
         }
     }
@@ -255,7 +255,7 @@ impl Hub {
         }
     }
 
-    /// The newest row of each symbol, by name.
+    /// The newest final row of each symbol, by name.
     pub(crate) fn freshness(&self) -> Vec<(Symbol, Freshness)> {
         let mut all: Vec<_> = self.ring.lock().freshness.iter().map(|(s, f)| (s.clone(), *f)).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));

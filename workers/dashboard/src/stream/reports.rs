@@ -60,6 +60,7 @@ async fn newest_rows(app: &App) -> Result<Vec<FeatureRow>, StoreError> {
         let query = RowQuery {
             symbol: Some(symbol),
             name: app.settings.bars.first().cloned(),
+            finals_only: true,
             limit: Some(1),
             newest_first: true,
             ..RowQuery::default()
