@@ -13,7 +13,6 @@ mod retry;
 mod shutdown;
 pub mod telemetry;
 mod uds;
-pub mod uds_client;
 
 pub use admin::{AdminState, Heartbeat, Readiness};
 pub use budget::{ByteBudget, Reserved};

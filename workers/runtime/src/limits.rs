@@ -10,9 +10,5 @@ pub const LOCK_PAUSE: Duration = Duration::from_millis(50);
 pub const RETRY_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// Longest pause of a retry.
 pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
-/// Largest answer that the admin client reads, in bytes.
-pub const ADMIN_ANSWER_BYTES: usize = 256 * 1024 * 1024;
-/// How long the admin client waits for a connection.
-pub const ADMIN_CONNECT: Duration = Duration::from_secs(5);
 /// How long a role may be silent before `/livez` fails.
 pub const HEARTBEAT: Duration = Duration::from_secs(30);

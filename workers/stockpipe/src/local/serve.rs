@@ -57,9 +57,11 @@ pub async fn start(
     let mut tasks = Vec::new();
     let commands = Router::new().route("/command", post(command)).with_state(context.clone());
     let socket = context.dir.join(exchange::SOCKET);
-    tasks.push(tokio::spawn(
-        runtime::serve_uds(socket, admin.router().merge(commands), shutdown.clone()).await?,
-    ));
+    match runtime::serve_uds(socket, admin.router().merge(commands), shutdown.clone()).await {
+        Ok(task) => tasks.push(tokio::spawn(task)),
+        // A path too long for a socket is no reason not to run.
+        Err(e) => milestones.say(&format!("commands beside this process will not work: {e}")),
+    }
     let mut handle = None;
     if plan.roles.dashboard {
         let port = u16::try_from(context.pipeline.spec.dashboard.port).unwrap_or(0);
@@ -79,6 +81,10 @@ pub async fn start(
         tasks.push(task);
         let base = context.pipeline.spec.dashboard.base_path.clone().unwrap_or_default();
         milestones.say(&format!("dashboard: http://{address}{base}/"));
+    } else if let Some(wanted) = plan.listen {
+        let (address, task) = listen(wanted, &admin.router(), shutdown).await?;
+        tasks.push(task);
+        milestones.say(&format!("/livez /readyz /metrics /status: http://{address}/"));
     }
     Ok(Served { tasks, dashboard: handle })
 }
