@@ -14,6 +14,8 @@ mod row;
 mod symbol;
 mod tick;
 mod time;
+mod utc;
+mod word;
 
 pub use decode::{DecodeRules, decode, decode_reference};
 pub use encode::encode_tick;

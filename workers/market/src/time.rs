@@ -8,8 +8,10 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-const MICROS_PER_SECOND: i64 = 1_000_000;
-const SECONDS_PER_DAY: i64 = 86_400;
+use crate::utc;
+
+pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
+pub(crate) const SECONDS_PER_DAY: i64 = 86_400;
 
 /// An instant in microseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -69,8 +71,9 @@ impl Timestamp {
     }
 
     /// Parses the instant of a tick: as [`Timestamp::parse`], but a date alone is none, nor is anything before 1970.
+    #[inline]
     pub fn parse_tick(bytes: &[u8]) -> Option<Self> {
-        parse_instant(bytes).filter(|at| *at >= 0).map(Self)
+        utc::parse(bytes).or_else(|| parse_instant(bytes).filter(|at| *at >= 0)).map(Self)
     }
 
     /// This instant plus a span, saturating at the ends of time.
@@ -193,7 +196,7 @@ fn parse_instant(bytes: &[u8]) -> Option<i64> {
     seconds.checked_mul(MICROS_PER_SECOND)?.checked_add(micros)
 }
 
-const fn is_leap(year: i64) -> bool {
+pub(crate) const fn is_leap(year: i64) -> bool {
     (year % 4 == 0 && year % 100 != 0) || year % 400 == 0
 }
 

@@ -3,6 +3,9 @@
 //! The set is a function of the prefix: the newest `entries` accepted ticks by offset, of which those count whose ts is
 //! at least `floor`, the greatest `max_ts - horizon` so far. It is never stored: `floor` and the first offset that
 //! matters are, and raw rows from there on rebuild it exactly.
+//!
+//! Nearly every tick is the newest of its symbol, and by payload such a tick is a copy of nothing: it is remembered
+//! without being looked up. So the table from keys to entries is filled only when something is looked up.
 
 use std::collections::VecDeque;
 
@@ -20,6 +23,8 @@ pub(crate) struct Identity {
     /// `None` where nothing can be a copy of it.
     key: Option<u128>,
     payload: u64,
+    /// Its id makes it itself, so a copy can have any ts.
+    by_id: bool,
 }
 
 impl Identity {
@@ -27,7 +32,7 @@ impl Identity {
     #[inline]
     pub(crate) fn new(by: DedupBy, symbol: u128, ts: Timestamp, p: &Ohlcv, id: Option<&str>) -> Self {
         if by == DedupBy::None {
-            return Self { key: None, payload: 0 };
+            return Self { key: None, payload: 0, by_id: false };
         }
         let mut bytes = [0_u8; 64];
         bytes[..16].copy_from_slice(&symbol.to_le_bytes());
@@ -36,12 +41,18 @@ impl Identity {
             bytes[24 + i * 8..32 + i * 8].copy_from_slice(&value.to_bits().to_le_bytes());
         }
         let payload = xxh3_128(&bytes);
-        let key = match (by, id) {
-            (DedupBy::Auto | DedupBy::Id, Some(id)) => Some(id_key(symbol, id)),
-            (DedupBy::Auto | DedupBy::Payload, _) => Some(payload),
-            (DedupBy::Id | DedupBy::None, _) => None,
+        let (key, by_id) = match (by, id) {
+            (DedupBy::Auto | DedupBy::Id, Some(id)) => (Some(id_key(symbol, id)), true),
+            (DedupBy::Auto | DedupBy::Payload, _) => (Some(payload), false),
+            (DedupBy::Id | DedupBy::None, _) => (None, false),
         };
-        Self { key, payload: payload as u64 }
+        Self { key, payload: payload as u64, by_id }
+    }
+
+    /// True where a tick with this identity is a copy of nothing if its symbol has had no accepted tick of its ts yet.
+    #[inline]
+    pub(crate) fn is_dated(&self) -> bool {
+        !self.by_id
     }
 }
 
@@ -91,7 +102,7 @@ impl Seen {
 
 /// Where a key is, or where it would go.
 enum Place {
-    Known { slot: usize, seq: u32 },
+    Known { slot: usize, index: usize },
     Free { slot: usize, fresh: bool },
 }
 
@@ -99,18 +110,21 @@ enum Place {
 ///
 /// The table is probed linearly. A slot is a tag of the key above the entry's sequence number; the number alone tells
 /// whether the entry has left the ring, so leaving costs nothing, and the slot is used again by the next key that passes.
-/// Slots that were ever used are counted, and the table is built anew before they make probes long.
+/// Slots that were ever used are counted, and the table is built anew before they make probes long. Entries from
+/// `indexed` on are not in the table yet.
 #[derive(Debug)]
 pub(crate) struct Dedup {
     entries: usize,
     ring: VecDeque<Seen>,
-    /// Sequence number of `ring[0]`; numbers wrap, the ring is far shorter than their range.
-    front: u32,
+    /// Sequence number of `ring[0]`. Slots hold the low half of one: the ring is far shorter than its range.
+    front: u64,
     /// 0 is a slot never used. The length is a power of two.
     slots: Vec<u64>,
     used: usize,
-    /// Sequence number at which the table was built.
-    built: u32,
+    /// Least sequence number that a slot can hold.
+    built: u64,
+    /// Sequence number of the first entry that is not in the table.
+    indexed: u64,
     /// Entries with a lower ts no longer count, microseconds.
     pub floor: i64,
     /// Accepted ticks at lower offsets are not in the set.
@@ -120,14 +134,14 @@ pub(crate) struct Dedup {
 /// Least slots of a table.
 const SLOTS: usize = 64;
 /// A table is built anew before sequence numbers come round.
-const ROUND: u32 = 1 << 31;
+const ROUND: u64 = 1 << 31;
 
 fn halves(key: u128) -> (u64, u64) {
     (key as u64, (key >> 64) as u64)
 }
 
-fn tagged(key: (u64, u64), seq: u32) -> u64 {
-    (key.1 | 1) << 32 | u64::from(seq)
+fn tagged(key: (u64, u64), seq: u64) -> u64 {
+    (key.1 | 1) << 32 | u64::from(seq as u32)
 }
 
 impl Dedup {
@@ -136,9 +150,10 @@ impl Dedup {
             entries,
             ring: VecDeque::new(),
             front: 0,
-            slots: vec![0; SLOTS],
+            slots: Vec::new(),
             used: 0,
             built: 0,
+            indexed: 0,
             floor,
             from,
         }
@@ -147,6 +162,11 @@ impl Dedup {
     /// The least offset whose tick can be in the set.
     pub(crate) fn from(&self) -> u64 {
         self.ring.front().map_or(self.from, |seen| seen.offset)
+    }
+
+    /// Sequence number of the next entry.
+    fn end(&self) -> u64 {
+        self.front + self.ring.len() as u64
     }
 
     #[inline]
@@ -159,10 +179,10 @@ impl Dedup {
             if value == 0 {
                 return Place::Free { slot: left.unwrap_or(slot), fresh: left.is_none() };
             }
-            let seq = value as u32;
-            match self.ring.get(seq.wrapping_sub(self.front) as usize) {
-                Some(seen) if value == tagged(key, seq) && seen.key == key => {
-                    return Place::Known { slot, seq };
+            let index = (value as u32).wrapping_sub(self.front as u32);
+            match self.ring.get(index as usize) {
+                Some(seen) if value == tagged(key, value) && seen.key == key => {
+                    return Place::Known { slot, index: index as usize };
                 }
                 Some(_) => {}
                 None => left = left.or(Some(slot)),
@@ -172,11 +192,11 @@ impl Dedup {
     }
 
     /// Whether a tick is a copy; nothing is remembered.
-    pub(crate) fn find(&self, identity: &Identity) -> Option<Copied> {
-        match self.place(halves(identity.key?)) {
-            Place::Known { seq, .. } => {
-                self.ring[seq.wrapping_sub(self.front) as usize].copied_by(identity, self.floor)
-            }
+    pub(crate) fn find(&mut self, identity: &Identity) -> Option<Copied> {
+        let key = halves(identity.key?);
+        self.index();
+        match self.place(key) {
+            Place::Known { index, .. } => self.ring[index].copied_by(identity, self.floor),
             Place::Free { .. } => None,
         }
     }
@@ -184,51 +204,47 @@ impl Dedup {
     /// Remembers an accepted tick, unless it is a copy: then says of which.
     #[inline]
     pub(crate) fn insert(&mut self, identity: &Identity, ts: i64, offset: u64) -> Option<Copied> {
-        let key = identity.key.map_or(NO_KEY, halves);
-        let seq = self.front.wrapping_add(self.ring.len() as u32);
-        if key != NO_KEY {
-            if (self.used + 1) * 4 > self.slots.len() * 3 || seq.wrapping_sub(self.built) > ROUND {
-                self.build();
-            }
-            match self.place(key) {
-                Place::Known { slot, seq: known } => {
-                    let seen = &self.ring[known.wrapping_sub(self.front) as usize];
-                    if let Some(copied) = seen.copied_by(identity, self.floor) {
-                        return Some(copied);
-                    }
-                    // Too old to count, and its like can only be newer: the newcomer takes its place.
-                    self.slots[slot] = tagged(key, seq);
-                }
-                Place::Free { slot, fresh } => {
-                    self.slots[slot] = tagged(key, seq);
-                    self.used += usize::from(fresh);
-                }
-            }
+        let copied = self.find(identity);
+        if copied.is_none() {
+            self.push(identity, ts, offset);
         }
-        self.ring.push_back(Seen { key, payload: identity.payload, ts, offset });
-        None
+        copied
     }
 
-    /// Builds the table from the ring, with room for as much again.
-    #[cold]
-    fn build(&mut self) {
-        let slots = ((self.ring.len() + 1) * 2).next_power_of_two().max(SLOTS);
-        self.slots.clear();
-        self.slots.resize(slots, 0);
-        (self.used, self.built) = (0, self.front);
-        for i in 0..self.ring.len() {
-            let (key, seq) = (self.ring[i].key, self.front.wrapping_add(i as u32));
+    /// Remembers an accepted tick that is known to be no copy.
+    #[inline]
+    pub(crate) fn push(&mut self, identity: &Identity, ts: i64, offset: u64) {
+        let key = identity.key.map_or(NO_KEY, halves);
+        self.ring.push_back(Seen { key, payload: identity.payload, ts, offset });
+    }
+
+    /// Puts into the table what is not there yet.
+    fn index(&mut self) {
+        self.indexed = self.indexed.max(self.front);
+        let end = self.end();
+        let missing = (end - self.indexed) as usize;
+        if (self.used + missing + 1) * 4 > self.slots.len() * 3 || end - self.built > ROUND {
+            // With room for as much again.
+            let slots = ((self.ring.len() + 1) * 2).next_power_of_two().max(SLOTS);
+            self.slots.clear();
+            self.slots.resize(slots, 0);
+            (self.used, self.built, self.indexed) = (0, self.front, self.front);
+        }
+        for seq in self.indexed..end {
+            let key = self.ring[(seq - self.front) as usize].key;
             if key != NO_KEY {
+                // One that is there already is too old to count, or its like would have been refused: the newest stays.
                 let slot = match self.place(key) {
                     Place::Known { slot, .. } => slot,
-                    Place::Free { slot, .. } => {
-                        self.used += 1;
+                    Place::Free { slot, fresh } => {
+                        self.used += usize::from(fresh);
                         slot
                     }
                 };
                 self.slots[slot] = tagged(key, seq);
             }
         }
+        self.indexed = end;
     }
 
     /// Moves the floor up and forgets what no longer counts. Call after every accepted tick.
@@ -241,7 +257,7 @@ impl Dedup {
             }
             self.from = seen.offset + 1;
             self.ring.pop_front();
-            self.front = self.front.wrapping_add(1);
+            self.front += 1;
         }
     }
 

@@ -17,6 +17,16 @@ pub(crate) struct Sample {
     pub offset: u64,
     /// Prices and volume.
     pub prices: Ohlcv,
+    /// Typical price times volume.
+    turnover: f64,
+}
+
+impl Sample {
+    #[inline]
+    pub(crate) fn new(at: i64, ts: i64, offset: u64, prices: Ohlcv) -> Self {
+        let Ohlcv { high, low, close, volume, .. } = prices;
+        Self { at, ts, offset, prices, turnover: (high + low + close) / 3.0 * volume }
+    }
 }
 
 /// Ticks whose last instant is in [start, start + slide), or a merge of such panes. Never empty.
@@ -63,13 +73,19 @@ impl Pane {
             close,
             close_at: first,
             volume,
-            turnover: turnover(&s.prices),
+            turnover: s.turnover,
             changed: true,
         }
     }
 
+    /// True where a pane of that length takes a tick of that instant.
     #[inline]
-    fn add(&mut self, s: &Sample) {
+    pub(crate) fn holds(&self, at: i64, slide: i64) -> bool {
+        at >= self.start && at - self.start < slide
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, s: &Sample) {
         let Ohlcv { open, high, low, close, volume } = s.prices;
         self.n += 1;
         self.sum += close;
@@ -83,7 +99,7 @@ impl Pane {
         self.high = self.high.max(high);
         self.low = self.low.min(low);
         self.volume += volume;
-        self.turnover += turnover(&s.prices);
+        self.turnover += s.turnover;
         self.changed = true;
     }
 
@@ -120,11 +136,6 @@ impl Pane {
     }
 }
 
-#[inline]
-fn turnover(p: &Ohlcv) -> f64 {
-    (p.high + p.low + p.close) / 3.0 * p.volume
-}
-
 /// The open panes of one slide, oldest first.
 pub(crate) type Panes = VecDeque<Pane>;
 
@@ -151,15 +162,6 @@ fn add_elsewhere(panes: &mut Panes, start: i64, sample: &Sample) -> Option<i64> 
             panes.insert(at, Pane::new(start, sample));
             Some(start)
         }
-    }
-}
-
-/// The pane of the last tick where it holds `at`, else the arithmetic: divisions are what the hot path spares.
-#[inline]
-pub(crate) fn start_of(panes: &Panes, at: i64, slide: i64) -> i64 {
-    match panes.back() {
-        Some(last) if at >= last.start && at - last.start < slide => last.start,
-        _ => at - at.rem_euclid(slide),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     limits,
     pane::{self, Sample},
     plan::{LONG_SMA, Plan},
-    symbols::{SymbolState, Symbols},
+    symbols::{SymbolState, Symbols, UNKNOWN},
 };
 
 /// Before the first accepted tick.
@@ -163,7 +163,10 @@ impl Partition {
             let reason = if copied.is_some() { Reason::Duplicate } else { Reason::TooManySymbols };
             return self.reject(record, reason, copied, sink);
         }
-        if let Some(copied) = self.dedup.insert(&identity, tick.ts.micros(), record.offset) {
+        let ts = tick.ts.micros();
+        if identity.is_dated() && known.is_some_and(|index| ts > self.symbols.states[index].newest) {
+            self.dedup.push(&identity, ts, record.offset);
+        } else if let Some(copied) = self.dedup.insert(&identity, ts, record.offset) {
             return self.reject(record, Reason::Duplicate, Some(copied), sink);
         }
         let Some(index) = known.or_else(|| self.admit(&tick.symbol)) else {
@@ -189,7 +192,7 @@ impl Partition {
             Some(span) => (ts + span.micros(), ts + span.micros() - 1),
             None => (ts, ts),
         };
-        let late = self.count_in(index, &Sample { at, ts, offset: record.offset, prices: tick.prices });
+        let late = self.count_in(index, &Sample::new(at, ts, record.offset, tick.prices));
         self.counters.stored += 1;
         self.counters.late_ticks += u64::from(late);
         sink.raw(RawRow {
@@ -210,9 +213,12 @@ impl Partition {
         let state = &mut self.symbols.states[index];
         state.touched = true;
         state.changed = true;
-        if end > state.last_end {
-            state.last_end = end;
-        }
+        state.last_end = state.last_end.max(end);
+        state.newest = match state.newest {
+            // No tick was ever accepted that is newer than both.
+            UNKNOWN => self.max_ts.max(ts),
+            newest => newest.max(ts),
+        };
         // A newcomer's first tick can be old: the least possible leave is its.
         self.next_leave = self.next_leave.min(end.saturating_add(self.idle()));
         if end > self.max_ts {
@@ -237,12 +243,28 @@ impl Partition {
     /// Adds a tick to every window and bar that still counts it, by W(o-1); true where one no longer does.
     #[inline]
     fn count_in(&mut self, index: usize, sample: &Sample) -> bool {
+        let w = self.watermark;
+        let tracks = &mut self.symbols.states[index].tracks;
+        let mut rest = 0_u64;
+        for (t, (track, panes)) in self.plan.tracks.iter().zip(tracks).enumerate() {
+            // Nearly every tick belongs to the pane of the tick before, and that pane is open for all of its windows.
+            match panes.back_mut() {
+                Some(last) if last.holds(sample.at, track.slide) && last.start + track.slide > w => {
+                    last.add(sample);
+                }
+                _ => rest |= 1 << t,
+            }
+        }
+        rest != 0 && self.count_in_others(rest, index, sample)
+    }
+
+    /// The same for the tracks whose bit is set.
+    fn count_in_others(&mut self, tracks: u64, index: usize, sample: &Sample) -> bool {
         let mut late = false;
         let w = self.watermark;
-        for t in 0..self.plan.tracks.len() {
-            let track = &self.plan.tracks[t];
+        for (t, track) in self.plan.tracks.iter().enumerate().filter(|(t, _)| tracks >> t & 1 != 0) {
             let panes = &mut self.symbols.states[index].tracks[t];
-            let start = pane::start_of(panes, sample.at, track.slide);
+            let start = sample.at - sample.at.rem_euclid(track.slide);
             let mut counts = start + track.slide > w;
             if !counts {
                 for &r in &track.rows {

@@ -8,12 +8,18 @@ use market::Symbol;
 
 use crate::{pane::Panes, plan::Plan};
 
+/// Of a symbol that was not looked at since it came or was restored: its ticks of before may still be remembered.
+pub(crate) const UNKNOWN: i64 = i64::MAX;
+
 /// Everything kept for one symbol.
 #[derive(Debug)]
 pub(crate) struct SymbolState {
     pub symbol: Symbol,
     /// Where its newest tick ended, microseconds.
     pub last_end: i64,
+    /// No tick of it that was ever accepted is newer, microseconds; or [`UNKNOWN`]. No part of the state: found out again
+    /// after a restore.
+    pub newest: i64,
     /// Open panes, one entry a track of the plan.
     pub tracks: Vec<Panes>,
     /// One entry a bar size; absent before its first bar.
@@ -31,6 +37,7 @@ impl SymbolState {
         Self {
             symbol,
             last_end: i64::MIN,
+            newest: UNKNOWN,
             tracks: plan.tracks.iter().map(|_| Panes::new()).collect(),
             engines: plan.engines.iter().map(|_| None).collect(),
             last_long: None,

@@ -18,6 +18,7 @@
 //! A volume of -0.0 is 0.0. What depends on more than the record (`too_far_ahead`, `duplicate`, `too_many_symbols`) is
 //! judged later, after these.
 
+mod cursor;
 mod reference;
 mod scanner;
 mod verdict;

@@ -8,7 +8,7 @@ use serde::{
 };
 
 use super::{DecodeRules, verdict::Fields};
-use crate::{Ohlcv, Reason, Tick, limits};
+use crate::{Ohlcv, Reason, Tick, Timestamp, limits};
 
 /// Decodes one record by `serde_json` alone: the meaning of [`super::decode`].
 pub fn decode_reference(bytes: &[u8], rules: DecodeRules) -> Result<Tick<'_>, Reason> {
@@ -84,7 +84,7 @@ impl<'a> Object<'a> {
         };
         Ok(Fields {
             symbol: symbol.text()?,
-            ts: ts.text()?,
+            ts: Timestamp::parse_tick(ts.text()?.as_bytes()),
             prices: Ohlcv {
                 open: open.number()?,
                 high: high.number()?,

@@ -3,24 +3,106 @@
 //! It says yes or nothing: `None` means "ask the reference", never "rejected". Plain means: an object of scalars, no
 //! escapes, no string with control characters, no number outside f64.
 //!
-//! What it does not do: judge values, allocate, or guess.
+//! What it does not do: judge values, allocate, or guess. Every byte it passes over is either matched against ASCII or part
+//! of a string that is checked to be UTF-8, so a plain record is UTF-8 as a whole.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, str};
 
-use super::verdict::Fields;
-use crate::{Ohlcv, limits};
-
-/// Powers of ten that f64 holds exactly.
-const POW10: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-    1e19, 1e20, 1e21, 1e22,
-];
+use super::{cursor::Cursor, verdict::Fields};
+use crate::{Ohlcv, Timestamp, limits};
 
 /// Scans one record.
-#[inline]
+#[inline(always)]
 pub(super) fn scan(bytes: &[u8]) -> Option<Fields<'_>> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let mut cursor = Cursor { text, bytes, at: 0 };
+    match bytes.get(..11) {
+        Some(b"{\"symbol\":\"") => usual(bytes, &COMPACT),
+        Some(b"{\"symbol\": ") => usual(bytes, &SPACED),
+        _ => None,
+    }
+    .or_else(|| any(bytes))
+}
+
+/// What stands between the values of a record in the usual order of keys.
+struct Spelling {
+    symbol: &'static [u8],
+    ts: &'static [u8],
+    open: &'static [u8],
+    high: &'static [u8],
+    low: &'static [u8],
+    close: &'static [u8],
+    volume: &'static [u8],
+    id: &'static [u8],
+}
+
+/// As our own encoder and most others write it.
+const COMPACT: Spelling = Spelling {
+    symbol: b"{\"symbol\":\"",
+    ts: b",\"ts\":\"",
+    open: b",\"open\":",
+    high: b",\"high\":",
+    low: b",\"low\":",
+    close: b",\"close\":",
+    volume: b",\"volume\":",
+    id: b",\"id\":",
+};
+
+/// With a space after each comma and colon.
+const SPACED: Spelling = Spelling {
+    symbol: b"{\"symbol\": \"",
+    ts: b", \"ts\": \"",
+    open: b", \"open\": ",
+    high: b", \"high\": ",
+    low: b", \"low\": ",
+    close: b", \"close\": ",
+    volume: b", \"volume\": ",
+    id: b", \"id\": ",
+};
+
+/// A record in the usual order of keys. Inlined for each spelling, so that its literals are compared as words.
+#[inline(always)]
+fn usual<'a>(bytes: &'a [u8], spelling: &Spelling) -> Option<Fields<'a>> {
+    let mut cursor = Cursor::new(bytes);
+    cursor.literal(spelling.symbol)?;
+    let symbol = cursor.rest_of_string()?;
+    cursor.literal(spelling.ts)?;
+    let ts = cursor.rest_of_string()?;
+    cursor.literal(spelling.open)?;
+    let open = cursor.number()?;
+    cursor.literal(spelling.high)?;
+    let high = cursor.number()?;
+    cursor.literal(spelling.low)?;
+    let low = cursor.number()?;
+    cursor.literal(spelling.close)?;
+    let close = cursor.number()?;
+    cursor.literal(spelling.volume)?;
+    let volume = cursor.number()?;
+    let mut id = None;
+    if cursor.peek() == b',' {
+        cursor.literal(spelling.id)?;
+        id = Some(take_id(&mut cursor)?);
+    }
+    cursor.take(b'}')?;
+    if !cursor.is_at_end() {
+        return None;
+    }
+    fields(symbol, ts, Ohlcv { open, high, low, close, volume }, id)
+}
+
+#[inline(always)]
+fn fields<'a>(symbol: &'a [u8], ts: &[u8], prices: Ohlcv, id: Option<&'a str>) -> Option<Fields<'a>> {
+    let instant = Timestamp::parse_tick(ts);
+    if instant.is_none() {
+        // An instant is ASCII; anything else could still be no text.
+        str::from_utf8(ts).ok()?;
+    }
+    let symbol = Cow::Borrowed(str::from_utf8(symbol).ok()?);
+    Some(Fields { symbol, ts: instant, prices, id: id.map(Cow::Borrowed) })
+}
+
+/// A record with its keys in any order, others among them.
+#[inline(never)]
+fn any(bytes: &[u8]) -> Option<Fields<'_>> {
+    let mut cursor = Cursor::new(bytes);
     let (mut symbol, mut ts, mut id) = (None, None, None);
     let [mut open, mut high, mut low, mut close, mut volume] = [None; 5];
     cursor.space();
@@ -32,15 +114,18 @@ pub(super) fn scan(bytes: &[u8]) -> Option<Fields<'_>> {
         cursor.take(b':')?;
         cursor.space();
         match key {
-            "symbol" => symbol = Some(cursor.string()?),
-            "ts" => ts = Some(cursor.string()?),
-            "open" => open = Some(cursor.number()?),
-            "high" => high = Some(cursor.number()?),
-            "low" => low = Some(cursor.number()?),
-            "close" => close = Some(cursor.number()?),
-            "volume" => volume = Some(cursor.number()?),
-            "id" => id = Some(cursor.id()?),
-            _ => cursor.skip()?,
+            b"symbol" => symbol = Some(text(&mut cursor)?.as_bytes()),
+            b"ts" => ts = Some(text(&mut cursor)?.as_bytes()),
+            b"open" => open = Some(cursor.number()?),
+            b"high" => high = Some(cursor.number()?),
+            b"low" => low = Some(cursor.number()?),
+            b"close" => close = Some(cursor.number()?),
+            b"volume" => volume = Some(cursor.number()?),
+            b"id" => id = Some(take_id(&mut cursor)?),
+            _ => {
+                str::from_utf8(key).ok()?;
+                skip(&mut cursor)?;
+            }
         }
         cursor.space();
         match cursor.next()? {
@@ -50,157 +135,51 @@ pub(super) fn scan(bytes: &[u8]) -> Option<Fields<'_>> {
         }
     }
     cursor.space();
-    if cursor.at != bytes.len() {
+    if !cursor.is_at_end() {
         return None;
     }
-    Some(Fields {
-        symbol: Cow::Borrowed(symbol?),
-        ts: Cow::Borrowed(ts?),
-        prices: Ohlcv { open: open?, high: high?, low: low?, close: close?, volume: volume? },
-        id: id.map(Cow::Borrowed),
-    })
+    let prices = Ohlcv { open: open?, high: high?, low: low?, close: close?, volume: volume? };
+    fields(symbol?, ts?, prices, id)
 }
 
-struct Cursor<'a> {
-    text: &'a str,
-    bytes: &'a [u8],
-    at: usize,
+#[inline]
+fn text<'a>(cursor: &mut Cursor<'a>) -> Option<&'a str> {
+    str::from_utf8(cursor.string()?).ok()
 }
 
-impl<'a> Cursor<'a> {
-    #[inline]
-    fn peek(&self) -> u8 {
-        // 0 is no byte of plain JSON, so it stands for the end.
-        self.bytes.get(self.at).copied().unwrap_or(0)
-    }
-
-    #[inline]
-    fn next(&mut self) -> Option<u8> {
-        let b = self.bytes.get(self.at).copied()?;
-        self.at += 1;
-        Some(b)
-    }
-
-    #[inline]
-    fn take(&mut self, b: u8) -> Option<()> {
-        (self.next()? == b).then_some(())
-    }
-
-    #[inline]
-    fn space(&mut self) {
-        while matches!(self.peek(), b' ' | b'\t' | b'\n' | b'\r') {
-            self.at += 1;
+/// An id as the reference reads it: text that is not empty, or digits that are a canonical integer.
+#[inline]
+fn take_id<'a>(cursor: &mut Cursor<'a>) -> Option<&'a str> {
+    let id = if cursor.peek() == b'"' {
+        text(cursor)?
+    } else {
+        let start = cursor.at();
+        let negative = cursor.peek() == b'-';
+        if negative {
+            cursor.take(b'-')?;
         }
-    }
-
-    /// A string without escapes or control characters.
-    #[inline]
-    fn string(&mut self) -> Option<&'a str> {
-        self.take(b'"')?;
-        let start = self.at;
-        let length = self.bytes.get(start..)?.iter().position(|b| *b == b'"' || *b == b'\\' || *b < 0x20)?;
-        let end = start + length;
-        self.at = end;
-        self.take(b'"')?;
-        self.text.get(start..end)
-    }
-
-    /// An id as the reference reads it: text that is not empty, or digits that are a canonical integer.
-    #[inline]
-    fn id(&mut self) -> Option<&'a str> {
-        let text = if self.peek() == b'"' {
-            self.string()?
-        } else {
-            let start = self.at;
-            if self.peek() == b'-' {
-                self.at += 1;
-            }
-            let digits = self.at;
-            while self.peek().is_ascii_digit() {
-                self.at += 1;
-            }
-            // 18 digits fit every integer type; leading zeros, -0, fractions and exponents are the reference's.
-            let count = self.at - digits;
-            if !(1..=18).contains(&count)
-                || self.bytes[digits] == b'0' && self.at != start + 1
-                || matches!(self.peek(), b'.' | b'e' | b'E')
-            {
-                return None;
-            }
-            self.text.get(start..self.at)?
-        };
-        (1..=limits::ID_BYTES).contains(&text.len()).then_some(text)
-    }
-
-    /// The value of an unknown key, if it is a plain scalar.
-    #[inline]
-    fn skip(&mut self) -> Option<()> {
-        match self.peek() {
-            b'"' => self.string().map(drop),
-            b't' => self.word(b"true"),
-            b'f' => self.word(b"false"),
-            b'n' => self.word(b"null"),
-            _ => self.number().map(drop),
-        }
-    }
-
-    fn word(&mut self, word: &[u8]) -> Option<()> {
-        let end = self.at + word.len();
-        (self.bytes.get(self.at..end)? == word).then(|| self.at = end)
-    }
-
-    /// A finite number in JSON's grammar, rounded correctly.
-    #[inline]
-    fn number(&mut self) -> Option<f64> {
-        let start = self.at;
-        let negative = self.peek() == b'-';
-        self.at += usize::from(negative);
-        let (mut mantissa, first) = (0_u64, self.at);
-        self.digits(&mut mantissa);
-        let whole = self.at - first;
-        if whole == 0 || whole > 1 && self.bytes[first] == b'0' {
+        let zero = cursor.peek() == b'0';
+        let count = cursor.digits();
+        // 18 digits fit every integer type; leading zeros, -0, fractions and exponents are the reference's.
+        if !(1..=18).contains(&count)
+            || zero && (negative || count > 1)
+            || matches!(cursor.peek(), b'.' | b'e' | b'E')
+        {
             return None;
         }
-        let mut fraction = 0;
-        if self.peek() == b'.' {
-            self.at += 1;
-            let from = self.at;
-            self.digits(&mut mantissa);
-            fraction = self.at - from;
-            if fraction == 0 {
-                return None;
-            }
-        }
-        let exponent = matches!(self.peek(), b'e' | b'E');
-        if exponent {
-            self.at += 1;
-            self.at += usize::from(matches!(self.peek(), b'+' | b'-'));
-            let from = self.at;
-            while self.peek().is_ascii_digit() {
-                self.at += 1;
-            }
-            if self.at == from {
-                return None;
-            }
-        }
-        // Up to 19 digits cannot overflow the mantissa; below 2^53 both operands are exact, so one division rounds once.
-        if !exponent && whole + fraction <= 19 && mantissa < 1 << 53 && fraction < POW10.len() {
-            let value = mantissa as f64 / POW10[fraction];
-            return Some(if negative { -value } else { value });
-        }
-        let value: f64 = fast_float2::parse(self.bytes.get(start..self.at)?).ok()?;
-        value.is_finite().then_some(value)
-    }
+        str::from_utf8(cursor.since(start)?).ok()?
+    };
+    (1..=limits::ID_BYTES).contains(&id.len()).then_some(id)
+}
 
-    #[inline]
-    fn digits(&mut self, mantissa: &mut u64) {
-        loop {
-            let digit = self.peek().wrapping_sub(b'0');
-            if digit > 9 {
-                return;
-            }
-            *mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-            self.at += 1;
-        }
+/// The value of an unknown key, if it is a plain scalar.
+#[inline]
+fn skip(cursor: &mut Cursor<'_>) -> Option<()> {
+    match cursor.peek() {
+        b'"' => text(cursor).map(drop),
+        b't' => cursor.literal(b"true"),
+        b'f' => cursor.literal(b"false"),
+        b'n' => cursor.literal(b"null"),
+        _ => cursor.number().map(drop),
     }
 }

@@ -12,20 +12,21 @@ const VOLUME_END: f64 = 9_223_372_036_854_775_808.0;
 #[derive(Debug, PartialEq)]
 pub(super) struct Fields<'a> {
     pub symbol: Cow<'a, str>,
-    pub ts: Cow<'a, str>,
+    /// `None` where the text is no instant of a tick.
+    pub ts: Option<Timestamp>,
     pub prices: Ohlcv,
     pub id: Option<Cow<'a, str>>,
 }
 
 impl<'a> Fields<'a> {
     /// Verdicts 6 to 10.
-    #[inline]
+    #[inline(always)]
     pub(super) fn judge(self, rules: DecodeRules) -> Result<Tick<'a>, Reason> {
         let Fields { symbol, ts, mut prices, id } = self;
         if !symbol_is_valid(&symbol) {
             return Err(Reason::SymbolInvalid);
         }
-        let ts = Timestamp::parse_tick(ts.as_bytes()).ok_or(Reason::BadTimestamp)?;
+        let ts = ts.ok_or(Reason::BadTimestamp)?;
         let Ohlcv { open, high, low, close, volume } = prices;
         if open <= 0.0 || high <= 0.0 || low <= 0.0 || close <= 0.0 {
             return Err(Reason::NotPositive);
