@@ -145,7 +145,7 @@ impl Claim {
         }
         let cut = cx.cut();
         let retire = *self.retired.lock() != cut;
-        if head.seq % SWEEP_EVERY == 0 || retire {
+        if head.seq.is_multiple_of(SWEEP_EVERY) || retire {
             let listed = lake.list(&cx.layout.log(self.partition)).await?;
             let paths = listed.iter().map(|e| e.path.as_str());
             for path in upkeep::sweepable(&cx.layout, head, paths, cut.as_deref()) {

@@ -105,8 +105,7 @@ impl Shell {
         let cx = self.cx.clone();
         let mut reading: Option<BoxFuture<'static, Result<RecordBatch, LogError>>> = None;
         let (mut draining, mut again) = (false, false);
-        let status = cx.components.status.clone();
-        let mut asked: BoxFuture<'_, ()> = Box::pin(status.commit_requested());
+        let mut asked = cx.components.status.commit_requests();
         self.report(true);
         loop {
             if self.machine.wants_records() && reading.is_none() && !draining {
@@ -128,10 +127,7 @@ impl Shell {
                     Some(Input::Drain)
                 }
                 Some(input) = self.effects.next() => input,
-                () = &mut asked => {
-                    asked = Box::pin(status.commit_requested());
-                    Some(Input::CommitNow)
-                }
+                Ok(()) = asked.changed() => Some(Input::CommitNow),
                 batch = read => {
                     reading = None;
                     match batch {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use market::Timestamp;
 use serde::Serialize;
+use tokio::sync::watch;
 use windowing::Counters;
 
 /// What a partition is doing.
@@ -72,7 +73,8 @@ pub struct PartitionStatus {
 #[derive(Debug, Default)]
 pub struct Status {
     partitions: Mutex<BTreeMap<u32, PartitionStatus>>,
-    commit: tokio::sync::Notify,
+    /// Commits asked for so far.
+    commit: watch::Sender<u64>,
 }
 
 impl Status {
@@ -106,12 +108,12 @@ impl Status {
 
     /// Asks every partition to commit what it has read, as if its roll age had passed: a reader of the lake is waiting.
     pub fn request_commit(&self) {
-        self.commit.notify_waiters();
+        self.commit.send_modify(|asked| *asked += 1);
     }
 
-    /// Waits for the next [`Status::request_commit`].
-    pub async fn commit_requested(&self) {
-        self.commit.notified().await;
+    /// Changes with every [`Status::request_commit`].
+    pub(crate) fn commit_requests(&self) -> watch::Receiver<u64> {
+        self.commit.subscribe()
     }
 
     /// The JSON of `/status`.

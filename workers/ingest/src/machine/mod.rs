@@ -311,7 +311,7 @@ impl Machine {
             let day = arrival_day(self.partition.record_ms(), record.record_ms);
             let midnight = self.open.records > 0 && self.day.is_some_and(|open| open != day);
             let large = self.open.records >= self.plan.roll.rows
-                || (self.open.records % limits::SIZE_CHECK_RECORDS == 0 && self.is_large());
+                || (self.open.records.is_multiple_of(limits::SIZE_CHECK_RECORDS) && self.is_large());
             if self.open.records > 0 && (midnight || large) {
                 if applied && let Some(before) = batch.get(at - 1) {
                     self.last = Some(last_record(&before));

@@ -159,3 +159,28 @@ async fn raw_files_past_their_retention_go() {
         commitlog::invariants::exactly_once(stored, 150..600).unwrap();
     }
 }
+
+/// Long before a commit is due, a reader of the lake gets one, and each time that it asks.
+#[tokio::test]
+async fn a_commit_is_made_when_asked_for() {
+    let world = World::new(22, 0).await;
+    let components = world.components(Arc::new(world.lake.clone()));
+    let (status, shutdown) = (components.status.clone(), runtime::Shutdown::new());
+    let worker = tokio::spawn(ingest::run(world.settings.clone(), components, shutdown.clone()));
+    for round in 1..=3 {
+        // Few enough that no midnight commits them.
+        world.append(22 + round, 5).await;
+        let all = |f: fn(&ingest::PartitionStatus) -> u64| {
+            let partitions = status.partitions();
+            partitions.len() == 2 && partitions.iter().all(|p| f(p) == 5 * round)
+        };
+        until("everything is read", || all(|p| p.offset)).await;
+        assert!(!all(|p| p.committed));
+        status.request_commit();
+        until("everything is committed", || all(|p| p.committed)).await;
+        assert!(all(|p| p.commits * 5));
+    }
+    shutdown.drain();
+    worker.await.unwrap().unwrap();
+    world.check().await.unwrap();
+}
