@@ -64,7 +64,7 @@ pub enum Reason {
     TooManySymbols,
     /// A copy of a tick already accepted. Counted, never an alarm.
     Duplicate,
-    /// Passed over by hand with `stockpipe skip`.
+    /// Passed over by hand.
     Skipped,
 }
 

@@ -258,7 +258,7 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
     if failure.is_none() && plan.summary {
         println!("{:#}", summary::collect(&context, &counters, &work).await?);
     }
-    if plan.roles.ingest {
+    if plan.roles.ingest && failure.is_none() {
         milestones.say(&format!(
             "{} commits; {} ticks stored, everything up to {} is committed",
             work.commits,
