@@ -134,6 +134,37 @@ fn record() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
+/// Texts of a regular expression that is compiled once.
+fn pattern(text: &str) -> impl Strategy<Value = String> {
+    prop::string::string_regex(text).unwrap()
+}
+
+/// A number as sources write it, of any length around the eight bytes that are looked at in one go.
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => pattern("(0|[1-9][0-9]{0,9})(\\.[0-9]{1,16})?"),
+        1 => pattern("[0-9]{1,9}\\.?[0-9]{0,9}([eE][0-9])?"),
+        1 => select(&NUMBERS[..]).prop_map(str::to_owned),
+    ]
+}
+
+/// Every key in the usual order, in one of the usual spellings.
+fn usual_record() -> impl Strategy<Value = Vec<u8>> {
+    let symbol = prop_oneof![4 => pattern("[A-Z0-9.]{1,17}"), 1 => pattern("[ -~é]{0,9}")];
+    let ts = prop_oneof![
+        4 => (0_i64..9_100_000_000_000_000).prop_map(|t| Timestamp::from_micros(t).to_string()),
+        1 => pattern("20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,9})?Z?"),
+    ];
+    let id = select(&["", "", ",\"id\":7", ", \"id\": 7", ",\"id\":\"é\"", ",\"id\":01"][..]);
+    (symbol, ts, vec(number(), 5), id, select(&["", " "][..])).prop_map(|(symbol, ts, numbers, id, space)| {
+        let mut text = format!("{{\"symbol\":{space}\"{symbol}\",{space}\"ts\":{space}\"{ts}\"");
+        for (key, number) in ["open", "high", "low", "close", "volume"].iter().zip(numbers) {
+            text += &format!(",{space}\"{key}\":{space}{number}");
+        }
+        (text + id + "}").into_bytes()
+    })
+}
+
 #[derive(Debug, Clone)]
 enum Edit {
     Flip(prop::sample::Index, u8),
@@ -209,6 +240,16 @@ proptest! {
 
     #[test]
     fn on_damaged_records(bytes in record(), edits in vec(edit(), 1..4)) {
+        agree(&edited(bytes, edits))?;
+    }
+
+    #[test]
+    fn on_usual_records(bytes in usual_record()) {
+        agree(&bytes)?;
+    }
+
+    #[test]
+    fn on_damaged_usual_records(bytes in usual_record(), edits in vec(edit(), 1..3)) {
         agree(&edited(bytes, edits))?;
     }
 

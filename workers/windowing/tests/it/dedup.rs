@@ -1,6 +1,6 @@
 //! Copies: what is one, for how long, and what is kept of it.
 
-use market::{Ohlcv, Reason, Tick, Timestamp, encode_tick};
+use market::{Ohlcv, Reason, Record, Tick, Timestamp, encode_tick};
 use windowing::{Dedup, DedupBy, Semantics};
 
 use crate::collect::{Kept, SECOND, TEN, apply, flat, partition, secs, tick, windows_only};
@@ -110,4 +110,29 @@ fn the_table_survives_many_rounds() {
     }
     assert!(copies.len() > 1_000);
     assert_eq!(kept.dead.iter().map(|d| d.offset).collect::<Vec<_>>(), copies);
+}
+
+/// A symbol that has left and come back is looked up again, whatever it was known to be newer than before.
+#[test]
+fn a_symbol_that_comes_back_has_not_forgotten() {
+    const DAYS: i64 = 86_400 * SECOND;
+    let log = [
+        tick("A", 10 * SECOND, 1.0),
+        tick("A", 20 * SECOND, 1.0),
+        tick("B", 31 * DAYS, 1.0),
+        tick("A", 15 * SECOND, 1.0),
+        tick("A", 20 * SECOND, 1.0),
+        tick("A", 31 * DAYS, 1.0),
+        tick("A", 31 * DAYS, 1.0),
+    ];
+    let (mut p, mut kept) = (partition(&with(DedupBy::Auto, 100, 40 * 86_400)), Kept::default());
+    let record_ms = (TEN + 40 * DAYS) / 1_000;
+    for (value, offset) in log.iter().zip(0..) {
+        p.apply(Record { offset, record_ms, key: None, value }, &mut kept);
+        if offset == 2 {
+            assert_eq!(p.symbol_count(), 1, "A has left");
+        }
+    }
+    let dead: Vec<_> = kept.dead.iter().map(|d| (d.offset, d.reason, d.first_offset)).collect();
+    assert_eq!(dead, [(4, Reason::Duplicate, Some(1)), (6, Reason::Duplicate, Some(5))]);
 }
