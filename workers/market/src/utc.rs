@@ -60,7 +60,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<i64> {
     }
     let before = *BEFORE_MONTH.get(usize::try_from(month - 1).ok()?)?;
     let leap = is_leap(year);
-    if day < 1 || day > SAFE_DAYS {
+    if !(1..=SAFE_DAYS).contains(&day) {
         let next = BEFORE_MONTH.get(month as usize).copied().unwrap_or(365);
         if day < 1 || day > next - before + i64::from(leap && month == 2) {
             return None;
