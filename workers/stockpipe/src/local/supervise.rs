@@ -326,8 +326,8 @@ async fn has_read_all_but(
     Ok(true)
 }
 
+/// Final bars of one size that readers of the lake can see.
 fn committed_rows(status: &ingest::Status, bar: &str) -> u64 {
-    // A partition whose every read offset is committed has committed all its bars.
     let partitions = status.partitions();
     partitions.iter().map(|p| p.committed_counters.rows.get(bar).copied().unwrap_or(0)).sum()
 }
