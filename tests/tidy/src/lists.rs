@@ -38,10 +38,12 @@ pub const LAYERS: &[(&str, Layer)] = &[
     ("stockpipe-trainer", Layer::Role),
     ("stockpipe-predictor", Layer::Role),
     ("stockpipe-dashboard", Layer::Role),
+    ("stockpipe-operations", Layer::Role),
     ("stockpipe", Layer::Binary),
     ("stockpipe-crds", Layer::Crds),
     ("stockpipe-tidy", Layer::Tests),
     ("stockpipe-bench", Layer::Tests),
+    ("stockpipe-servers", Layer::Tests),
 ];
 
 /// Packages that no pure crate may reach: runtimes, clients, threads, stores.

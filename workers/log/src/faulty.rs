@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use market::{NewRecord, RecordBatch};
 
-use crate::{Appended, Bounds, Log, LogError, Topic};
+use crate::{Appended, Bounds, Log, LogError, Topic, TopicFacts};
 
 /// Which call is about to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,6 +103,10 @@ impl Log for FaultyLog {
         run(&self.plan, Op::Topics, name, None, self.inner.topic(name)).await.map(|t| self.wrap(t))
     }
 
+    async fn facts(&self, name: &str) -> Result<TopicFacts, LogError> {
+        run(&self.plan, Op::Topics, name, None, self.inner.facts(name)).await
+    }
+
     async fn topics(&self) -> Result<Vec<String>, LogError> {
         run(&self.plan, Op::Topics, "", None, self.inner.topics()).await
     }
@@ -180,5 +184,9 @@ impl Topic for FaultyTopic {
 
     async fn offset_for_time(&self, partition: u32, record_ms: i64) -> Result<u64, LogError> {
         self.run(Op::Bounds, partition, self.inner.offset_for_time(partition, record_ms)).await
+    }
+
+    fn release(&self, partition: u32) {
+        self.inner.release(partition);
     }
 }

@@ -41,6 +41,21 @@ pub struct Bounds {
     pub high: u64,
 }
 
+/// How a topic is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicFacts {
+    /// Partitions.
+    pub partitions: u32,
+    /// Copies of each record.
+    pub replication_factor: u32,
+    /// Record times are given by the log at append; else by whoever writes.
+    pub log_append_time: bool,
+    /// Records of one key replace each other: no log of ticks.
+    pub compacted: bool,
+    /// How long records are kept, in milliseconds; absent = for ever.
+    pub retention_ms: Option<i64>,
+}
+
 /// One topic: partitions of records.
 ///
 /// Guarantees of every implementation:
@@ -89,6 +104,9 @@ pub trait Topic: Send + Sync + 'static {
 
     /// The first offset whose record time is at least `record_ms`; the partition's `high` where there is none.
     async fn offset_for_time(&self, partition: u32, record_ms: i64) -> Result<u64, LogError>;
+
+    /// This handle does not read the partition any more: what is kept ready for it can go. A later read brings it back.
+    fn release(&self, _partition: u32) {}
 }
 
 /// A set of topics and small durable notes.
@@ -105,6 +123,19 @@ pub trait Log: Send + Sync + 'static {
 
     /// Opens an existing topic.
     async fn topic(&self, name: &str) -> Result<Arc<dyn Topic>, LogError>;
+
+    /// How a topic is set up. What stands here is true of embedded logs, whose retention nobody else changes.
+    async fn facts(&self, name: &str) -> Result<TopicFacts, LogError> {
+        let partitions = self.topic(name).await?.partitions();
+        let kept = TopicFacts {
+            partitions,
+            replication_factor: 1,
+            log_append_time: true,
+            compacted: false,
+            retention_ms: None,
+        };
+        Ok(kept)
+    }
 
     /// Names of all topics, sorted.
     async fn topics(&self) -> Result<Vec<String>, LogError>;

@@ -5,6 +5,7 @@
 //! Architecture Invariant: no clock, no IO, no async, no thread. Nothing here knows where a record came from or where a
 //! row goes.
 
+mod check;
 mod decode;
 mod encode;
 mod kind;
@@ -17,6 +18,7 @@ mod time;
 mod utc;
 mod word;
 
+pub use check::{Check, Verdict};
 pub use decode::{DecodeRules, decode, decode_reference};
 pub use encode::encode_tick;
 pub use kind::ErrorKind;
