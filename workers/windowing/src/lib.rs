@@ -21,6 +21,7 @@ mod pairing;
 mod pane;
 mod partition;
 mod plan;
+mod reapply;
 mod restore;
 mod semantics;
 mod sink;

@@ -109,7 +109,7 @@ impl Partition {
 
     /// Position and T: what every record moves, rejects included.
     #[inline]
-    fn advance(&mut self, record: &Record<'_>) -> bool {
+    pub(crate) fn advance(&mut self, record: &Record<'_>) -> bool {
         if record.offset < self.next_offset {
             return false;
         }
@@ -179,14 +179,20 @@ impl Partition {
         self.accept(record, &tick, index, sink);
     }
 
-    fn admit(&mut self, name: &str) -> Option<usize> {
+    pub(crate) fn admit(&mut self, name: &str) -> Option<usize> {
         let symbol = Symbol::parse(name).ok()?;
         self.removed.remove(&symbol);
         Some(self.symbols.insert(SymbolState::new(symbol, &self.plan), i64::MAX))
     }
 
     #[inline]
-    fn accept<S: Sink + ?Sized>(&mut self, record: &Record<'_>, tick: &Tick<'_>, index: usize, sink: &mut S) {
+    pub(crate) fn accept<S: Sink + ?Sized>(
+        &mut self,
+        record: &Record<'_>,
+        tick: &Tick<'_>,
+        index: usize,
+        sink: &mut S,
+    ) {
         let ts = tick.ts.micros();
         let (end, at) = match self.semantics.tick_span {
             Some(span) => (ts + span.micros(), ts + span.micros() - 1),

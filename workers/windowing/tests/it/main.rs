@@ -9,5 +9,6 @@ mod equivalence;
 mod logs;
 mod model;
 mod order;
+mod reapply;
 mod semantics;
 mod symbols;
