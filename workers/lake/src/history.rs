@@ -118,8 +118,13 @@ pub fn now_of(heads: &[PartitionHead]) -> Option<Timestamp> {
     heads.iter().filter(near).filter_map(|h| h.watermark).min()
 }
 
-/// The committed files of a table as (path to read, final path), by final path.
-async fn files(lake: &dyn Lake, root: &str, table: &Table) -> Result<BTreeMap<String, String>, HistoryError> {
+/// The committed files of a table, by final path: where each is to be read for the moment. Who reads one that has gone
+/// from there looks at its final path.
+pub async fn files(
+    lake: &dyn Lake,
+    root: &str,
+    table: &Table,
+) -> Result<BTreeMap<String, String>, HistoryError> {
     let layout = Layout::new(root);
     let newest = commits(lake, root).await?;
     let listed = lake.list(&layout.table(table)).await?;
