@@ -178,7 +178,8 @@ impl Claimed {
     async fn control_commit(&mut self, cx: &Context, kind: Kind, end: u64) -> Result<(), Error> {
         let p = &self.partition;
         let (partition, seq) = (self.head.partition, self.head.seq + 1);
-        let path = cx.layout.state(partition, seq, None);
+        // An anchor: who computes rows again must meet every control, however long ago it was.
+        let path = cx.layout.state(partition, seq, self.head.date.as_deref());
         let state = StateFile { kind: StateKind::Full, partition, seq, payload: p.encode_full() };
         let (mut file, bytes) = state_entry(path.clone(), Bytes::from(state.encode()));
         file.tmp = self.claim.write(cx, ".state", bytes).await?;
