@@ -41,11 +41,21 @@ pub enum LakeError {
     },
     /// The file system refuses.
     #[error(
-        "no permission for {path}: give the user of this process read and write access to the lake's directory"
+        "no permission for {path} ({reason}): give the user of this process read and write access to the lake's directory"
     )]
     Denied {
         /// The path concerned.
         path: String,
+        /// What the store said.
+        reason: String,
+    },
+    /// The settings, or the identity they give, cannot work.
+    #[error("the lake at {path} is misconfigured: {reason}")]
+    Misconfigured {
+        /// The path, file or address concerned.
+        path: String,
+        /// What is wrong, and what to do.
+        reason: String,
     },
     /// No space or quota left.
     #[error(
@@ -73,7 +83,7 @@ impl LakeError {
             LakeError::NotFound { .. } => ErrorKind::Corrupt,
             LakeError::OutcomeUnknown { .. } => ErrorKind::Retry,
             LakeError::InvalidPath { .. } => ErrorKind::Bug,
-            LakeError::Denied { .. } => ErrorKind::Misconfigured,
+            LakeError::Denied { .. } | LakeError::Misconfigured { .. } => ErrorKind::Misconfigured,
             LakeError::Full { .. } | LakeError::Unavailable { .. } => ErrorKind::Unavailable,
         }
     }
@@ -84,7 +94,9 @@ impl LakeError {
         match error.kind() {
             io::ErrorKind::AlreadyExists => LakeError::AlreadyExists { path },
             io::ErrorKind::NotFound => LakeError::NotFound { path },
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => LakeError::Denied { path },
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                LakeError::Denied { path, reason: error.to_string() }
+            }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LakeError::Full { path },
             _ => LakeError::Unavailable { path, reason: error.to_string() },
         }

@@ -5,7 +5,7 @@
 //! between HDFS, object stores and local disks and is therefore not used.
 //!
 //! * [`Lake`] is the port; its guarantees stand at each method.
-//! * [`LocalLake`] keeps files in a directory, [`MemoryLake`] in memory; [`FaultyLake`] and [`ThrottledLake`] wrap any.
+//! * [`LocalLake`] keeps files in a directory, [`hdfs::HdfsLake`] on HDFS, [`MemoryLake`] in memory; [`FaultyLake`] and [`ThrottledLake`] wrap any.
 //! * [`conformance`] is the suite that every implementation passes.
 //! * [`tables`] encodes and reads the Parquet tables; [`history`] is the committed view over all partitions.
 //!
@@ -15,6 +15,7 @@
 pub mod conformance;
 mod error;
 mod faulty;
+pub mod hdfs;
 pub mod history;
 pub mod limits;
 mod local;

@@ -1,5 +1,7 @@
 //! Named limits of the lake, each with its unit.
 
+use std::time::Duration;
+
 /// Longest path below the root, in bytes.
 pub const PATH_BYTES: usize = 1_024;
 /// Longest part of a path, in bytes (what common file systems allow).
@@ -14,3 +16,37 @@ pub const ZSTD_LEVEL: i32 = 1;
 pub const STALE_TEMPORARY_SECONDS: u64 = 600;
 /// How often the local lake makes a parent directory again that a concurrent delete has pruned.
 pub const PARENT_ATTEMPTS: usize = 8;
+
+/// Longest answer of a NameNode to one call.
+pub const HDFS_RPC: Duration = Duration::from_secs(10);
+/// Longest time to write or read a file of no bytes, besides its NameNode calls.
+pub const HDFS_TRANSFER: Duration = Duration::from_secs(15);
+/// Slowest transfer that is waited for, in bytes a second.
+pub const HDFS_BYTES_PER_SECOND: u64 = 2 << 20;
+/// Longest time to close a file: the DataNode's report reaches the NameNode after the last byte, and the client asks
+/// five times with doubling pauses (15.5 s).
+pub const HDFS_CLOSE: Duration = Duration::from_secs(20);
+/// Bytes handed to the HDFS client at once.
+pub const HDFS_CHUNK_BYTES: usize = 4 << 20;
+/// Files being written at once. A close takes about 0.5 s, so commits of many partitions must overlap.
+pub const HDFS_WRITES: usize = 64;
+/// Files being read at once.
+pub const HDFS_READS: usize = 32;
+/// Directories being listed at once.
+pub const HDFS_LISTINGS: usize = 8;
+/// Longest file that is read whole, in bytes.
+pub const HDFS_FILE_BYTES: u64 = 2 << 30;
+/// How often the client tries another NameNode, or the only one again, before our own pauses rule.
+pub const HDFS_FAILOVERS: u32 = 3;
+/// First pause of the client between two rounds over the NameNodes.
+pub const HDFS_FAILOVER_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause of the client between two rounds over the NameNodes.
+pub const HDFS_FAILOVER_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Longest run of all checks of an HDFS.
+pub const HDFS_CHECKS: Duration = Duration::from_secs(14);
+/// Age in seconds from which an abandoned private file of the HDFS lake is removed at connect.
+pub const HDFS_STALE_SECONDS: u64 = 24 * 3_600;
+/// Longest text of a server that is passed on, in characters.
+pub const REASON_CHARS: usize = 300;
+/// Longest Hadoop configuration file that is read, in bytes.
+pub const SITE_BYTES: u64 = 4 << 20;
