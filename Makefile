@@ -2,9 +2,10 @@
 
 DEMO_ARGS ?= --data .demo
 CARGO ?= cargo
+SERVERS = $(CARGO) run --locked -q -p stockpipe-servers --bin stockpipe-servers --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-long bench lint fmt generate clean-cache
+.PHONY: help demo test test-fast test-long bench lint fmt generate clean-cache up down env
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,6 +13,15 @@ help: ## This list
 demo: ## The whole pipeline in one process, from examples/pipeline.yaml; the URL is printed. Ctrl-C drains
 	@$(CARGO) build --locked --release --bin stockpipe
 	@exec $${CARGO_TARGET_DIR:-target}/release/stockpipe local -f examples/pipeline.yaml $(DEMO_ARGS)
+
+up: ## Real Kafka, HDFS and Cassandra on this machine, kept running; prints the environment for `stockpipe -f examples/pipeline.yaml`
+	@$(SERVERS) up $(SERVERS_ARGS)
+
+down: ## Ends them; WIPE=1 removes their data too
+	@$(SERVERS) down $(if $(WIPE),--wipe) $(SERVERS_ARGS)
+
+env: ## Prints the environment that talks to them: eval "$$(make -s env)"
+	@$(SERVERS) env $(SERVERS_ARGS)
 
 test: ## Every test; ends with `N passed, N failed, N skipped`
 	@tests/stages/run all

@@ -95,7 +95,8 @@ pub(crate) fn prepare(
     template::write(&config.join("logback.xml"), LOGGING, &[])?;
 
     let agent = jars.split(':').find(|jar| jar.contains("/jamm-")).unwrap_or_default();
-    let mut command: Vec<String> = ["java", "-Xms512m", "-Xmx512m", "-Xss512k", "-XX:+UseSerialGC"].map(str::to_owned).to_vec();
+    let mut command: Vec<String> =
+        ["java", "-Xms512m", "-Xmx512m", "-Xss512k", "-XX:+UseSerialGC"].map(str::to_owned).to_vec();
     command.push("-XX:MaxDirectMemorySize=256m".to_owned());
     command.push(format!("-javaagent:{agent}"));
     command.extend(EXPORTS.iter().map(|package| format!("--add-exports={package}=ALL-UNNAMED")));

@@ -38,7 +38,11 @@ impl Certificates {
         let authority = Signed::new("stockpipe tests", None)?;
         let server = Signed::new("127.0.0.1", Some(&authority))?;
         let client = Signed::new(APP.0, Some(&authority))?;
-        let made = Certificates { ca: authority.certificate()?, client: client.certificate()?, client_key: client.key()? };
+        let made = Certificates {
+            ca: authority.certificate()?,
+            client: client.certificate()?,
+            client_key: client.key()?,
+        };
         let chain = format!("{}{}{}", server.key()?, server.certificate()?, made.ca);
         let files = [
             ("ca.pem", &made.ca),
@@ -59,7 +63,11 @@ impl Certificates {
             let path = dir.join(name);
             fs::read_to_string(&path).map_err(ServerError::io("read", path))
         };
-        Ok(Certificates { ca: read("ca.pem")?, client: read("client.pem")?, client_key: read("client.key.pem")? })
+        Ok(Certificates {
+            ca: read("ca.pem")?,
+            client: read("client.pem")?,
+            client_key: read("client.key.pem")?,
+        })
     }
 }
 
@@ -82,7 +90,8 @@ impl Signed {
         builder.set_version(2)?;
         builder.set_serial_number(&*serial.to_asn1_integer()?)?;
         builder.set_subject_name(&subject)?;
-        builder.set_issuer_name(authority.map_or(&*subject, |authority| authority.certificate.subject_name()))?;
+        builder
+            .set_issuer_name(authority.map_or(&*subject, |authority| authority.certificate.subject_name()))?;
         builder.set_pubkey(&key)?;
         builder.set_not_before(&*Asn1Time::days_from_now(0)?)?;
         builder.set_not_after(&*Asn1Time::days_from_now(30)?)?;
@@ -90,7 +99,8 @@ impl Signed {
             builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
         } else {
             builder.append_extension(ExtendedKeyUsage::new().server_auth().client_auth().build()?)?;
-            let names = SubjectAlternativeName::new().ip("127.0.0.1").build(&builder.x509v3_context(None, None))?;
+            let names =
+                SubjectAlternativeName::new().ip("127.0.0.1").build(&builder.x509v3_context(None, None))?;
             builder.append_extension(names)?;
         }
         builder.sign(authority.map_or(&key, |authority| &authority.key), MessageDigest::sha256())?;

@@ -62,7 +62,9 @@ pub enum ServerError {
         tail: String,
     },
     /// A server that is only known by its address.
-    #[error("{server} was given by address, so it can neither be stopped nor started: use a stack of your own")]
+    #[error(
+        "{server} was given by address, so it can neither be stopped nor started: use a stack of your own"
+    )]
     NotOurs {
         /// Which.
         server: &'static str,

@@ -93,7 +93,8 @@ pub(crate) fn prepare(dir: &Path, ports: Ports, lifetime: Lifetime) -> Result<Hd
 }
 
 fn format(class_path: &str) -> Result<(), ServerError> {
-    let arguments = ["-cp", class_path, NAMENODE, "-format", "-force", "-nonInteractive", "-clusterid", "stockpipe"];
+    let arguments =
+        ["-cp", class_path, NAMENODE, "-format", "-force", "-nonInteractive", "-clusterid", "stockpipe"];
     let run = Command::new("java").args(JAVA).args(arguments).stdin(Stdio::null()).output();
     let run = run.map_err(ServerError::io("run", "java"))?;
     if run.status.success() {

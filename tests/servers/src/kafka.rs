@@ -77,7 +77,9 @@ pub(crate) fn prepare(
     }
     let (mut listeners, mut protocols) = (String::new(), "");
     if secured {
-        for (name, port) in [("SCRAM", ports.scram()), ("MUTUAL", ports.mutual()), ("PASSWORD", ports.password())] {
+        for (name, port) in
+            [("SCRAM", ports.scram()), ("MUTUAL", ports.mutual()), ("PASSWORD", ports.password())]
+        {
             listeners.push_str(&format!(",{name}://127.0.0.1:{port}"));
         }
         protocols = ",SCRAM:SASL_SSL,MUTUAL:SSL,PASSWORD:SASL_PLAINTEXT";

@@ -10,8 +10,6 @@ pub const STOP: Duration = Duration::from_secs(30);
 pub const DEATH: Duration = Duration::from_secs(20);
 /// Between two looks at a condition.
 pub const LOOK: Duration = Duration::from_millis(50);
-/// Tries of Maven: a registry may hiccup.
-pub const FETCH_TRIES: u32 = 3;
 /// Lines of a log that an error carries.
 pub const TAIL_LINES: usize = 25;
 /// First port of the first block; the last block ends below 32768, where ephemeral ports begin.

@@ -20,7 +20,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum What {
     /// Starts what does not run, waits until it is ready, prints the environment. Data of an earlier `up` is still there.
-    Up,
+    Up {
+        /// Passwords, TLS and access lists; certificates lie in DIR/certificates.
+        #[arg(long)]
+        secured: bool,
+    },
     /// Ends the servers.
     Down {
         /// Removes the folder with all data too.
@@ -38,7 +42,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let dir = arguments.dir.unwrap_or_else(|| fetch::cache().join("stack"));
     let done = match arguments.command {
-        What::Up => up(&dir).await,
+        What::Up { secured } => up(&dir, secured).await,
         What::Down { wipe } => down(&dir, wipe),
         What::Env => Stack::attach(&dir).map(|stack| print_environment(&stack)),
         What::Fetch => fetch::all(),
@@ -52,7 +56,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn up(dir: &Path) -> Result<(), ServerError> {
+async fn up(dir: &Path, secured: bool) -> Result<(), ServerError> {
     let from = Instant::now();
     eprintln!("fetching the servers' jars (the first time: some 200 MB from Maven Central)");
     fetch::all()?;
@@ -66,7 +70,7 @@ async fn up(dir: &Path) -> Result<(), ServerError> {
             stack.wait_ready().await?;
             stack
         }
-        false => Stack::start_alone(dir, Options::default()).await?,
+        false => Stack::start_alone(dir, Options { secured, ..Options::default() }).await?,
     };
     for server in stack.servers() {
         let pid = server.pid().map_or(String::new(), |pid| pid.to_string());
@@ -86,8 +90,11 @@ fn down(dir: &Path, wipe: bool) -> Result<(), ServerError> {
     stack.stop()?;
     eprintln!("ended");
     if wipe {
-        std::fs::remove_dir_all(dir)
-            .map_err(|source| ServerError::Io { what: "remove", path: dir.to_owned(), source })?;
+        std::fs::remove_dir_all(dir).map_err(|source| ServerError::Io {
+            what: "remove",
+            path: dir.to_owned(),
+            source,
+        })?;
         eprintln!("removed {}", dir.display());
     } else {
         eprintln!("data stays in {}; `make down WIPE=1` removes it", dir.display());
@@ -108,6 +115,8 @@ fn print_environment(stack: &Stack) {
     println!("export KAFKA_BOOTSTRAP={kafka} HDFS_URI={hdfs} CASSANDRA_HOST={host} CASSANDRA_PORT={port}");
     println!("export STOCKPIPE_SERVERS={}", stack.dir.display());
     if on_terminal {
-        eprintln!("\nthen: stockpipe init -f examples/pipeline.yaml && stockpipe ingest -f examples/pipeline.yaml");
+        eprintln!(
+            "\nthen: stockpipe init -f examples/pipeline.yaml && stockpipe ingest -f examples/pipeline.yaml"
+        );
     }
 }

@@ -195,9 +195,8 @@ impl Stack {
     fn write(&self, secured: bool) -> Result<(), ServerError> {
         let Some(ports) = self.kafka.ports else { return Ok(()) };
         let servers = self.servers();
-        let servers = servers.iter().filter_map(|server| {
-            Some((server.name().to_owned(), server.launch()?.clone()))
-        });
+        let servers =
+            servers.iter().filter_map(|server| Some((server.name().to_owned(), server.launch()?.clone())));
         let written = Written { ports, secured, servers: servers.collect() };
         let (path, making) = (self.dir.join("stack.json"), self.dir.join("stack.json.new"));
         let text = serde_json::to_string_pretty(&written).unwrap_or_default();
@@ -250,7 +249,12 @@ impl Drop for Stack {
 /// A shell that removes the folder when this process is gone.
 fn sweeper(dir: &Path) -> Result<Child, ServerError> {
     let mut command = Command::new("sh");
-    command.args(["-c", SWEEP, "sweep"]).arg(dir).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(["-c", SWEEP, "sweep"])
+        .arg(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command.spawn().map_err(ServerError::io("start", "sh"))
 }
