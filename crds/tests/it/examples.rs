@@ -64,3 +64,22 @@ fn the_csv_has_a_header_and_valid_prices() {
     }
     assert_eq!(rows, 360);
 }
+
+#[test]
+fn production_loads_without_a_warning_and_is_what_its_comments_say() {
+    let documents = load(&["production.yaml"]);
+    assert_eq!(documents.warnings, [] as [&str; 0]);
+    let pipeline = &documents.pipeline;
+    assert_eq!(pipeline.metadata.namespace.as_deref(), Some("markets"));
+    let spec = &pipeline.spec;
+    assert_eq!(spec.source.kafka.security.protocol, crds::pipeline::Protocol::SaslSsl);
+    assert!(spec.source.kafka.security.secret_ref.is_some() && spec.source.kafka.security.ca_secret_ref.is_some());
+    assert_eq!(spec.source.kafka.topic.replication_factor, 3);
+    assert_eq!(spec.feature_store.cassandra.replication_factor, 3);
+    assert!(spec.feature_store.cassandra.tls);
+    assert!(spec.lake.hdfs.config_map_ref.is_some(), "a name service needs its configuration");
+    assert_eq!(spec.lake.retention.unwrap().to_string(), "365d");
+    let ttl = spec.feature_store.ttl.as_ref().unwrap();
+    assert!(ttl.features.is_some() && ttl.predictions.is_some());
+    assert!(!spec.producer.enabled, "nothing synthetic among real trades");
+}
