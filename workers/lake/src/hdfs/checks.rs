@@ -9,7 +9,7 @@ use crate::{Lake, LakeError, limits::HDFS_CHECKS};
 /// Looks at the cluster as a pipeline would use it: reached, written, read back, renamed without overwrite; then what
 /// would hurt one day. Never fails, ends in time, and leaves nothing behind.
 pub async fn checks(settings: &HdfsSettings) -> Vec<Check> {
-    let lake = match HdfsLake::unconnected(settings) {
+    let lake = match HdfsLake::unchecked(settings.clone()) {
         Ok(lake) => lake,
         Err(e) => return vec![Check::fail("hdfs: settings", e.to_string(), "correct spec.lake.hdfs")],
     };

@@ -62,15 +62,16 @@ impl HdfsLake {
     /// A lake below `settings.root`. Asks the NameNode once, so that a wrong address, a wrong identity or a missing
     /// permission is known at once; the directory itself is made with the first file.
     pub async fn connect(settings: HdfsSettings) -> Result<Self, LakeError> {
-        let lake = Self::unconnected(&settings)?;
+        let lake = Self::unchecked(settings)?;
         lake.reach().await?;
         lake.sweep_private().await;
         Ok(lake)
     }
 
-    fn unconnected(settings: &HdfsSettings) -> Result<Self, LakeError> {
+    /// A lake that has not asked anybody yet: for a process that starts before its cluster and waits for it.
+    pub fn unchecked(settings: HdfsSettings) -> Result<Self, LakeError> {
         Ok(Self {
-            sessions: Arc::new(Sessions::new(Target::resolve(settings)?)),
+            sessions: Arc::new(Sessions::new(Target::resolve(&settings)?)),
             reads: Arc::new(Semaphore::new(HDFS_READS)),
             writes: Arc::new(Semaphore::new(HDFS_WRITES)),
         })
