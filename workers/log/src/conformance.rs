@@ -35,7 +35,7 @@ pub async fn read_all(topic: &dyn Topic, partition: u32) -> Vec<(u64, Option<Vec
     let (mut at, mut all) = (low, Vec::new());
     while at < high {
         let batch = topic.read(partition, at, 64 * 1024, NO_WAIT).await.unwrap();
-        assert!(!batch.is_empty(), "no records at {at}, below {high}");
+        assert!(batch.next_offset > at, "nothing at {at}, below {high}");
         all.extend(batch.iter().map(|r| (r.offset, r.key.map(<[u8]>::to_vec), r.value.to_vec())));
         at = batch.next_offset;
     }
@@ -153,7 +153,7 @@ async fn notes_are_kept_and_travel_with_appends(log: Arc<dyn Log>) {
     assert_eq!(appended.first_offset, 0);
     assert_eq!(log.note("import").await.unwrap(), Some(b"1".to_vec()));
     let bare = topic.append_with_note(1, vec![], "import", b"2".to_vec()).await.unwrap();
-    assert_eq!((bare.first_offset, topic.bounds(1).await.unwrap().high), (1, 1));
+    assert_eq!(bare.first_offset, topic.bounds(1).await.unwrap().high);
     assert_eq!(log.note("import").await.unwrap(), Some(b"2".to_vec()));
     log.put_note("import", vec![]).await.unwrap();
     assert_eq!(log.note("import").await.unwrap(), Some(vec![]));

@@ -117,6 +117,108 @@ pub enum LogError {
         /// The log's directory.
         dir: PathBuf,
     },
+    /// A setting cannot be.
+    #[error("{name}: {why}")]
+    Setting {
+        /// The setting, as the manifest names it.
+        name: &'static str,
+        /// What is wrong and what would be right.
+        why: String,
+    },
+    /// No broker answers.
+    #[error(
+        "no Kafka broker answers at {bootstrap}: {why}. Check source.kafka.bootstrapServers, the network between, \
+         and that the brokers run"
+    )]
+    Unreachable {
+        /// The address tried.
+        bootstrap: String,
+        /// The client's newest words.
+        why: String,
+    },
+    /// A broker refused who we are.
+    #[error(
+        "Kafka at {bootstrap} refused the credentials: {why}. Check the mechanism, and the user name and password \
+         in the secret of source.kafka.security"
+    )]
+    WrongCredentials {
+        /// The address tried.
+        bootstrap: String,
+        /// The broker's words.
+        why: String,
+    },
+    /// No encrypted connection came to pass.
+    #[error(
+        "no TLS connection with Kafka at {bootstrap}: {why}. Check source.kafka.security.protocol and caSecretRef, \
+         and that the brokers' certificates carry the names used"
+    )]
+    Tls {
+        /// The address tried.
+        bootstrap: String,
+        /// The client's words.
+        why: String,
+    },
+    /// The user may not do this.
+    #[error("{what} {subject}: {why}. Give the pipeline's user the permission (an ACL) for it")]
+    Forbidden {
+        /// What was tried.
+        what: &'static str,
+        /// A topic, a group, the cluster.
+        subject: String,
+        /// The broker's words.
+        why: String,
+    },
+    /// A broker failed, or its answer did not come in time: it may have happened.
+    #[error("{what} {subject}: {why}. It is tried again; look at the brokers if it stays")]
+    Kafka {
+        /// What was tried.
+        what: &'static str,
+        /// A topic, a group, the cluster.
+        subject: String,
+        /// The client's words.
+        why: String,
+    },
+    /// Another process took this one's place.
+    #[error(
+        "{subject}: another process goes under the same name: {why}. Processes that live at the same time need \
+         different values of clientId"
+    )]
+    Fenced {
+        /// The transactions or the group member.
+        subject: String,
+        /// The client's words.
+        why: String,
+    },
+    /// The topic is not the one that was opened.
+    #[error(
+        "topic {topic:?} was deleted and made again: it was {had} and is {has}. `stockpipe accept-topic` goes on \
+         with the new one"
+    )]
+    Recreated {
+        /// Topic name.
+        topic: String,
+        /// The id it had.
+        had: String,
+        /// The id it has.
+        has: String,
+    },
+    /// Records are there and do not come.
+    #[error(
+        "{topic}/{partition}: no record came for {seconds} s from {offset} on, although the log goes to {high}. The \
+         client was set up again without success: look at the partition's leader, then restart this process"
+    )]
+    Stalled {
+        /// Topic name.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// The next record's offset.
+        offset: u64,
+        /// Where the log ends.
+        high: u64,
+        /// How long.
+        seconds: u64,
+    },
     /// The log was closed, or the topic deleted, under this handle.
     #[error("the log under {what} was closed: open it again")]
     Closed {
@@ -129,13 +231,23 @@ impl LogError {
     /// What to do about it.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            LogError::OffsetOutOfRange { .. } | LogError::Corrupt { .. } => ErrorKind::Corrupt,
+            LogError::OffsetOutOfRange { .. } | LogError::Corrupt { .. } | LogError::Recreated { .. } => {
+                ErrorKind::Corrupt
+            }
             LogError::UnknownTopic { .. }
             | LogError::PartitionsDiffer { .. }
             | LogError::Misconfigured { .. }
+            | LogError::Setting { .. }
+            | LogError::WrongCredentials { .. }
+            | LogError::Tls { .. }
+            | LogError::Forbidden { .. }
             | LogError::Locked { .. } => ErrorKind::Misconfigured,
             LogError::InvalidTopic { .. } | LogError::TooLarge { .. } => ErrorKind::BadInput,
-            LogError::Unavailable { .. } => ErrorKind::Unavailable,
+            LogError::Unavailable { .. }
+            | LogError::Unreachable { .. }
+            | LogError::Kafka { .. }
+            | LogError::Stalled { .. } => ErrorKind::Unavailable,
+            LogError::Fenced { .. } => ErrorKind::Fenced,
             LogError::UnknownPartition { .. } | LogError::Closed { .. } => ErrorKind::Bug,
         }
     }

@@ -189,4 +189,12 @@ impl Topic for FaultyTopic {
     fn release(&self, partition: u32) {
         self.inner.release(partition);
     }
+
+    fn commit_progress(&self, partition: u32, offset: u64) {
+        self.inner.commit_progress(partition, offset);
+    }
+
+    async fn verify(&self) -> Result<(), LogError> {
+        self.inner.verify().await
+    }
 }

@@ -1,5 +1,7 @@
 //! Named limits, each with its unit.
 
+use std::time::Duration;
+
 /// Longest topic name, in bytes (as Kafka's).
 pub const TOPIC_BYTES: usize = 249;
 /// Most partitions of a topic.
@@ -31,3 +33,40 @@ pub const RETENTION_CHECK_MS: i64 = 60_000;
 pub const SEGMENTS_PER_RETENTION: i64 = 4;
 /// Dead bytes in the notes journal above which it is written anew at open.
 pub const NOTES_SLACK_BYTES: u64 = 256 * 1024;
+
+/// Bytes that a handle of a Kafka topic holds ready for its readers, where nothing else is set.
+pub const FETCH_BYTES: usize = 32 * 1024 * 1024;
+/// Least of them.
+pub const FETCH_BYTES_MIN: usize = 2 * 1024 * 1024;
+/// Least and most bytes of one answer of a broker.
+pub const FETCH_ANSWER_MIN: usize = RECORD_BYTES + 64 * 1024;
+/// Most bytes of one answer of a broker.
+pub const FETCH_ANSWER_MAX: usize = 16 * 1024 * 1024;
+/// Most bytes of one partition in one answer of a broker.
+pub const FETCH_PARTITION_BYTES: usize = 1024 * 1024;
+/// Records taken from the Kafka client at once.
+pub const FETCH_RECORDS: usize = 4_096;
+/// Bytes at which a batch of records is closed and the next one begun.
+pub const BATCH_BYTES: usize = 256 * 1024;
+/// Records that wait in the Kafka producer.
+pub const PRODUCER_RECORDS: usize = 500_000;
+/// Bytes that wait in the Kafka producer.
+pub const PRODUCER_BYTES: usize = 64 * 1024 * 1024;
+/// Appends that one transaction takes together.
+pub const TRANSACTION_APPENDS: usize = 64;
+/// After this time a broker ends a transaction that its process left open.
+pub const TRANSACTION: Duration = Duration::from_secs(30);
+/// Longest wait for an answer about topics, offsets and settings.
+pub const ASK: Duration = Duration::from_secs(5);
+/// Longest wait for the first answer of a cluster.
+pub const CONNECT: Duration = Duration::from_secs(10);
+/// Longest wait for an append to be acknowledged; its outcome is unknown then.
+pub const APPEND: Duration = Duration::from_secs(30);
+/// Pause of an append whose producer is full.
+pub const FULL_PAUSE: Duration = Duration::from_millis(2);
+/// How often topics are looked at, whether they are still the ones that were opened.
+pub const TOPIC_CHECK: Duration = Duration::from_secs(5);
+/// No record for this long although the log goes on: the client is set up again; twice: an error.
+pub const STALL: Duration = Duration::from_secs(20);
+/// Time between two log lines that say the same.
+pub const REPEAT: Duration = Duration::from_secs(30);

@@ -59,9 +59,11 @@ pub struct TopicFacts {
 /// One topic: partitions of records.
 ///
 /// Guarantees of every implementation:
-/// - offsets of a partition start at 0 and are contiguous; an offset is never given twice, not even after retention;
+/// - offsets of a partition start at 0 and increase; an offset is never given twice, not even after retention. Embedded
+///   logs leave no gaps; in Kafka's, transactions do;
 /// - readers see a record only once it is durable, and then every reader sees it;
-/// - an append is whole or absent, together with its note, after any crash;
+/// - an append with a note is whole or absent, together with its note, after any crash. So is a plain append in embedded
+///   logs; in Kafka's it may end after any of its records where the writing process dies in its middle;
 /// - `record_ms` never decreases in a partition, whatever the clock does;
 /// - an append that returned an error may or may not have happened where the error is `Unavailable`: read the bounds
 ///   or the note before repeating it.
@@ -90,7 +92,8 @@ pub trait Topic: Send + Sync + 'static {
 
     /// Reads records from `from` on: at least one if there is one, and no more than fit in `max_bytes` (measured as
     /// [`RecordBatch::bytes`]) after the first. At the end of the partition it waits up to `max_wait` for an append and
-    /// then returns an empty batch. Outside `low..=high` it fails with [`LogError::OffsetOutOfRange`].
+    /// then returns an empty batch. A batch without records whose `next_offset` is past `from` says that the offsets
+    /// between hold none: read on from there. Outside `low..=high` it fails with [`LogError::OffsetOutOfRange`].
     async fn read(
         &self,
         partition: u32,
@@ -107,6 +110,17 @@ pub trait Topic: Send + Sync + 'static {
 
     /// This handle does not read the partition any more: what is kept ready for it can go. A later read brings it back.
     fn release(&self, _partition: u32) {}
+
+    /// Everything before `offset` is committed elsewhere. For tools that show lag, nobody reads it back: best effort,
+    /// without waiting.
+    fn commit_progress(&self, _partition: u32, _offset: u64) {}
+
+    /// Fails with [`LogError::Recreated`] or [`LogError::UnknownTopic`] where the topic is not the incarnation that was
+    /// opened any more. Handles notice by themselves within seconds; whoever is about to make something of what was read
+    /// durable asks at once.
+    async fn verify(&self) -> Result<(), LogError> {
+        Ok(())
+    }
 }
 
 /// A set of topics and small durable notes.

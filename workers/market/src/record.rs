@@ -53,6 +53,14 @@ impl RecordBatch {
         Self { partition, next_offset, ..Self::default() }
     }
 
+    /// An empty batch with room for `bytes` of keys and values in `records` records.
+    pub fn with_capacity(partition: u32, next_offset: u64, bytes: usize, records: usize) -> Self {
+        Self { partition, next_offset, arena: Vec::with_capacity(bytes), slots: Vec::with_capacity(records) }
+    }
+
+    /// What a record takes in [`RecordBatch::bytes`] beside its key and value.
+    pub const RECORD_BYTES: usize = size_of::<Slot>();
+
     /// Appends a record and moves `next_offset` past it. Offsets must increase, and the arena stays below 4 GiB.
     pub fn push(&mut self, record: Record<'_>) {
         debug_assert!(self.slots.last().is_none_or(|s| s.offset < record.offset));
