@@ -2,10 +2,11 @@
 
 DEMO_ARGS ?= --data .demo
 CARGO ?= cargo
+RELEASE = $${CARGO_TARGET_DIR:-target}/release
 SERVERS = $(CARGO) run --locked -q -p stockpipe-servers --bin stockpipe-servers --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-long bench lint fmt generate clean-cache up down env
+.PHONY: help demo test test-fast test-long bench bench-spark profile parity lint fmt generate clean-cache up down env
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,8 +33,22 @@ test-fast: ## The inner loop: pure crates, ports and roles, without the browser 
 test-long: ## Full sizes: more seeds, more kills, longer properties. Takes long; run by hand
 	@STOCKPIPE_LONG=1 tests/stages/run all
 
-bench: ## Speed and memory as ratios against a peer in the same run; writes target/bench/report.json
-	@$(CARGO) run --locked --release -p stockpipe-bench --bin stockpipe-bench -- $(BENCH_ARGS)
+bench: ## Speed and memory as ratios against a peer in the same run; writes target/bench/report.json. Starts servers if need be
+	@$(CARGO) build --locked --release --bin stockpipe --bin stockpipe-bench
+	@tests/bench/with-servers $(RELEASE)/stockpipe-bench --servers $(BENCH_ARGS)
+
+bench-spark: ## The same load through the Spark job that this replaces, from PyPI and Maven Central
+	@$(CARGO) build --locked --release --bin stockpipe --bin stockpipe-bench
+	@STOCKPIPE_SPARK=$$(tests/parity/prepare spark) tests/bench/with-servers \
+		$(RELEASE)/stockpipe-bench --servers --spark --only replaced_job $(BENCH_ARGS)
+
+profile: ## Where a worker's CPU time goes on real servers: the ten most expensive functions, by perf
+	@$(CARGO) build --locked --release --bin stockpipe --bin stockpipe-bench
+	@tests/bench/with-servers tests/bench/profile $(RELEASE)
+
+parity: ## Spark computes the windows of the same topic: every final row must be equal
+	@$(CARGO) build --locked --bin stockpipe
+	@tests/bench/with-servers tests/parity/run $${CARGO_TARGET_DIR:-target}/debug/stockpipe $(PARITY_ARGS)
 
 lint: ## Format check and clippy, warnings are errors
 	@$(CARGO) fmt --all --check

@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{forests, pipeline, pure};
+use crate::{forests, pipeline, pure, servers};
 
 /// Ours, or what ours is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +20,21 @@ pub enum Better {
     Less,
 }
 
+/// What must be there to measure a figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    Nothing,
+    /// Kafka, HDFS and Cassandra, named by the environment.
+    Servers,
+    /// Servers, and Spark for the peer.
+    Spark,
+}
+
 /// What a child prints.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    pub value: f64,
+    /// One for each name of the figure.
+    pub values: Vec<f64>,
     pub cpu_seconds: f64,
     pub peak_rss_bytes: u64,
 }
@@ -31,70 +42,143 @@ pub struct Measured {
 impl Measured {
     /// A value with the process's own peak and the CPU time of the measured part.
     pub fn new(value: f64, cpu: Duration) -> Self {
-        Self { value, cpu_seconds: cpu.as_secs_f64(), peak_rss_bytes: runtime::usage().peak_rss_bytes }
+        Self { values: vec![value], cpu_seconds: cpu.as_secs_f64(), peak_rss_bytes: runtime::usage().peak_rss_bytes }
     }
 }
 
 type Measure = fn(Side, bool) -> Result<Measured, Box<dyn Error>>;
 
-/// One figure.
+/// Values that one measurement gives.
 pub struct Figure {
-    pub name: &'static str,
+    pub names: &'static [&'static str],
     pub unit: &'static str,
     pub better: Better,
     pub peer: Option<&'static str>,
+    pub needs: Needs,
     pub measure: Measure,
 }
 
 /// Every figure, in the order of the table.
 pub const ALL: &[Figure] = &[
     Figure {
-        name: "decode_windows_ticks_per_cpu_second",
+        names: &["decode_windows_ticks_per_cpu_second"],
         unit: "ticks/s",
         better: Better::More,
         peer: Some("serde_json and a HashMap of windows"),
+        needs: Needs::Nothing,
         measure: pure::decode_windows,
     },
     Figure {
-        name: "decode_windows_parquet_ticks_per_cpu_second",
+        names: &["decode_windows_parquet_ticks_per_cpu_second"],
         unit: "ticks/s",
         better: Better::More,
         peer: Some("the same, ticks written as NDJSON"),
+        needs: Needs::Nothing,
         measure: pure::decode_windows_parquet,
     },
     Figure {
-        name: "segment_to_features_ticks_per_cpu_second",
+        names: &["segment_to_features_ticks_per_cpu_second"],
         unit: "ticks/s",
         better: Better::More,
         peer: Some("memory log, lake and store"),
+        needs: Needs::Nothing,
         measure: pipeline::segment_to_features,
     },
     Figure {
-        name: "local_window_visible_p99_ms",
+        names: &["local_window_visible_p99_ms"],
         unit: "ms",
         better: Better::Less,
         peer: Some("memory log, lake and store"),
+        needs: Needs::Nothing,
         measure: pipeline::window_visible,
     },
     Figure {
-        name: "train_smartcore_seconds",
+        names: &["train_smartcore_seconds"],
         unit: "s",
         better: Better::Less,
         peer: None,
+        needs: Needs::Nothing,
         measure: forests::train_seconds,
     },
     Figure {
-        name: "score_rows_per_second",
+        names: &["score_rows_per_second"],
         unit: "rows/s",
         better: Better::More,
         peer: Some("row by row"),
+        needs: Needs::Nothing,
         measure: forests::score,
     },
     Figure {
-        name: "predict_single_row_p99_us",
+        names: &["predict_single_row_p99_us"],
         unit: "us",
         better: Better::Less,
         peer: None,
+        needs: Needs::Nothing,
         measure: forests::single_row,
+    },
+    Figure {
+        names: &["kafka_to_hdfs_ticks_per_cpu_second"],
+        unit: "ticks/s",
+        better: Better::More,
+        peer: None,
+        needs: Needs::Servers,
+        measure: servers::kafka_to_hdfs,
+    },
+    Figure {
+        names: &["cassandra_window_visible_p50_ms", "cassandra_window_visible_p99_ms"],
+        unit: "ms",
+        better: Better::Less,
+        peer: None,
+        needs: Needs::Servers,
+        measure: servers::window_visible,
+    },
+    Figure {
+        names: &[
+            "cassandra_window_visible_10000_ticks_p50_ms",
+            "cassandra_window_visible_10000_ticks_p99_ms",
+        ],
+        unit: "ms",
+        better: Better::Less,
+        peer: None,
+        needs: Needs::Servers,
+        measure: servers::ten_thousand_a_second,
+    },
+    Figure {
+        names: &[
+            "cassandra_window_visible_500_symbols_p50_ms",
+            "cassandra_window_visible_500_symbols_p99_ms",
+        ],
+        unit: "ms",
+        better: Better::Less,
+        peer: None,
+        needs: Needs::Servers,
+        measure: servers::five_hundred_symbols,
+    },
+    Figure {
+        names: &[
+            "cassandra_window_visible_8000_symbols_p50_ms",
+            "cassandra_window_visible_8000_symbols_p99_ms",
+        ],
+        unit: "ms",
+        better: Better::Less,
+        peer: None,
+        needs: Needs::Servers,
+        measure: servers::eight_thousand_symbols,
+    },
+    Figure {
+        names: &["cold_start_10000_commits_seconds"],
+        unit: "s",
+        better: Better::Less,
+        peer: Some("100 commits"),
+        needs: Needs::Servers,
+        measure: servers::cold_start,
+    },
+    Figure {
+        names: &["replaced_job_load_ticks_per_cpu_second"],
+        unit: "ticks/s",
+        better: Better::More,
+        peer: Some("the replaced Spark job"),
+        needs: Needs::Spark,
+        measure: servers::beside_the_replaced_job,
     },
 ];

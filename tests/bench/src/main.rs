@@ -12,6 +12,7 @@ mod naive;
 mod pipeline;
 mod pure;
 mod report;
+mod servers;
 mod ticks;
 
 use std::{error::Error, path::PathBuf, process::Command};
@@ -19,7 +20,7 @@ use std::{error::Error, path::PathBuf, process::Command};
 use clap::Parser;
 
 use crate::{
-    figures::{Figure, Measured, Side},
+    figures::{Figure, Measured, Needs, Side},
     report::Row,
 };
 
@@ -33,6 +34,12 @@ struct Args {
     /// A tenth of the size: to see that it runs, not to quote.
     #[arg(long)]
     quick: bool,
+    /// Figures on Kafka, HDFS and Cassandra too, at the addresses that `make env` prints. Needs `stockpipe` beside this.
+    #[arg(long)]
+    servers: bool,
+    /// With --servers: the replaced Spark job too, in the Spark that STOCKPIPE_SPARK names.
+    #[arg(long, requires = "servers")]
+    spark: bool,
     /// Where report.json goes.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
@@ -48,22 +55,33 @@ fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     if let Some(name) = &args.child {
         let side = if args.peer { Side::Peer } else { Side::Own };
-        let figure = figures::ALL.iter().find(|f| f.name == name).ok_or("no such figure")?;
+        let figure = figures::ALL.iter().find(|f| f.names[0] == name).ok_or("no such figure")?;
         let measured = (figure.measure)(side, args.quick)?;
         println!("{}", serde_json::to_string(&measured)?);
         return Ok(());
     }
-    let wanted = |f: &&Figure| args.only.as_deref().is_none_or(|only| f.name.contains(only));
+    let named = |f: &&Figure| {
+        args.only.as_deref().is_none_or(|only| f.names.iter().any(|name| name.contains(only)))
+    };
+    let possible = |f: &&Figure| match f.needs {
+        Needs::Nothing => true,
+        Needs::Servers => args.servers,
+        Needs::Spark => args.spark,
+    };
     let mut rows = Vec::new();
-    for figure in figures::ALL.iter().filter(wanted) {
-        eprintln!("{} …", figure.name);
+    for figure in figures::ALL.iter().filter(named) {
+        if !possible(&figure) {
+            eprintln!("{}: left out without {:?}", figure.names.join(", "), figure.needs);
+            continue;
+        }
+        eprintln!("{} …", figure.names.join(", "));
         let own = child(figure, Side::Own, args.quick)?;
         let peer = figure.peer.map(|_| child(figure, Side::Peer, args.quick)).transpose()?;
-        rows.push(Row::new(figure, own, peer, args.quick));
+        rows.extend(Row::all(figure, &own, peer.as_ref(), args.quick));
     }
     if rows.is_empty() {
-        let names: Vec<_> = figures::ALL.iter().map(|f| f.name).collect();
-        return Err(format!("--only names none of {}", names.join(", ")).into());
+        let names: Vec<_> = figures::ALL.iter().flat_map(|f| f.names).copied().collect();
+        return Err(format!("nothing to measure: --only names a part of one of {}", names.join(", ")).into());
     }
     println!("{}", report::table(&rows));
     report::write(&args.out, &rows)?;
@@ -73,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn child(figure: &Figure, side: Side, quick: bool) -> Result<Measured, Box<dyn Error>> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["--child", figure.name]);
+    command.args(["--child", figure.names[0]]);
     if side == Side::Peer {
         command.arg("--peer");
     }
@@ -82,7 +100,7 @@ fn child(figure: &Figure, side: Side, quick: bool) -> Result<Measured, Box<dyn E
     }
     let output = command.stderr(std::process::Stdio::inherit()).output()?;
     if !output.status.success() {
-        return Err(format!("{} ended with {}; see above", figure.name, output.status).into());
+        return Err(format!("{} ended with {}; see above", figure.names[0], output.status).into());
     }
     Ok(serde_json::from_slice(&output.stdout)?)
 }

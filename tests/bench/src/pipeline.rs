@@ -16,7 +16,7 @@ use lake::{Lake, LocalLake, MemoryLake};
 use market::{FeatureRow, Span};
 use runtime::{Metrics, Shutdown};
 use tempfile::TempDir;
-use tick_log::{Clock, Log, MemoryLog, SegmentLog, SegmentOptions, Topic};
+use tick_log::{Clock, Log, MemoryLog, SegmentLog, SegmentOptions, StaticOwnership, Topic};
 use windowing::Semantics;
 
 use crate::{
@@ -58,11 +58,13 @@ impl World {
         log.create_topic(&settings.features_topic, partitions, None).await?;
         let components = Components {
             log,
+            ownership: Arc::new(StaticOwnership::new(0..partitions)),
             lake,
             store,
             metrics: Metrics::new(),
             status: Arc::new(Status::new()),
             clock: tick_log::system_clock(),
+            ownership: Arc::new(StaticOwnership::new(0..partitions)),
         };
         Ok(Self { components, settings, ticks, now_ms, _dir: dir })
     }

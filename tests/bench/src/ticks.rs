@@ -71,13 +71,26 @@ impl Ticks {
 
     /// The next `n` ticks by partition.
     pub fn records(&mut self, n: u64, partitions: u32) -> Vec<Vec<NewRecord>> {
+        self.dated_records(n, partitions).0
+    }
+
+    /// The next `n` ticks by partition, and the newest event time of each in microseconds.
+    pub fn dated_records(&mut self, n: u64, partitions: u32) -> (Vec<Vec<NewRecord>>, Vec<Option<i64>>) {
         let mut records = vec![Vec::new(); partitions as usize];
+        let mut newest = vec![None; partitions as usize];
         for _ in 0..n {
+            let ts = self.now().micros();
             let (symbol, value) = self.next();
             let key = symbol.as_bytes().to_vec();
             let partition = tick_log::partition_of(&key, partitions) as usize;
             records[partition].push(NewRecord { key: Some(key), value });
+            newest[partition] = Some(ts);
         }
-        records
+        (records, newest)
+    }
+
+    /// All symbols, in the order of their ticks.
+    pub fn symbols(&self) -> &[String] {
+        &self.symbols
     }
 }

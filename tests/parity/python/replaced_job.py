@@ -118,19 +118,17 @@ class Job:
         target.option("topic", self.args.topic).save()
 
 
-def make_table(spark: SparkSession, host: str, port: str, keyspace: str) -> None:
+def make_table(spark: SparkSession, keyspace: str) -> None:
     """The table that the job appends to."""
-    jvm = spark.sparkContext._jvm
-    at = jvm.java.net.InetSocketAddress(host, int(port))
-    builder = jvm.com.datastax.oss.driver.api.core.CqlSession.builder()
-    cql = builder.addContactPoint(at).withLocalDatacenter("datacenter1").build()
-    replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
-    cql.execute(f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {replication}")
-    cql.execute(
-        f"CREATE TABLE IF NOT EXISTS {keyspace}.features (symbol text, ts timestamp, bucket_start timestamp, "
-        "bucket_end timestamp, sma_5 double, sma_20 double, PRIMARY KEY (symbol, ts))"
+    spark.sql(
+        f"CREATE DATABASE IF NOT EXISTS cassandra.{keyspace} "
+        "WITH DBPROPERTIES (class = 'SimpleStrategy', replication_factor = '1')"
     )
-    cql.close()
+    spark.sql(
+        f"CREATE TABLE IF NOT EXISTS cassandra.{keyspace}.features (symbol string, ts timestamp, "
+        "bucket_start timestamp, bucket_end timestamp, sma_5 double, sma_20 double) "
+        "USING cassandra PARTITIONED BY (symbol) TBLPROPERTIES (clustering_key = 'ts.asc')"
+    )
 
 
 def wait(queries: list[StreamingQuery]) -> None:
@@ -152,11 +150,12 @@ def main() -> None:
     spark = session(
         "replaced-job",
         args.jars,
+        spark__sql__catalog__cassandra="com.datastax.spark.connector.datasource.CassandraCatalog",
         spark__cassandra__connection__host=host,
         spark__cassandra__connection__port=port,
         spark__hadoop__fs__defaultFS="/".join(args.root.split("/")[:3]),
     )
-    make_table(spark, host, port, args.keyspace)
+    make_table(spark, args.keyspace)
     cost, job = Cost(spark), Job(spark, args)
     started = time.monotonic()
     queries = job.start()

@@ -5,7 +5,8 @@ The rules are those of the manual:
 
   * a record is a tick if it parses, has a symbol, five finite prices in order and a volume, and is not further ahead of
     its record time than `max_future`;
-  * a tick with the same (symbol, id), or without an id with the same symbol, time and values, as an earlier one is a copy;
+  * a tick with the same (symbol, id), or without an id with the same symbol, time and values, as an earlier one is a copy,
+    if its time is no more than `horizon` behind the newest;
   * the watermark before a record is the greatest time of the ticks before it in its partition, minus `watermark`;
   * a tick counts in the windows that contain it and whose end is after that watermark;
   * a window is final once the partition's last watermark reaches its end.
@@ -14,13 +15,7 @@ A *variant* leaves a rule out on purpose, so that the comparison can be seen to 
 `right`, `no-lateness`, `no-copies` (copies count), `no-order` (prices out of order count).
 """
 
-import argparse
-import json
-from pathlib import Path
-
 from pyspark.sql import Column, DataFrame, Window, functions as F
-
-from spark_session import session
 
 VARIANTS = ("right", "no-lateness", "no-copies", "no-order")
 SCHEMA = "symbol string, ts string, open double, high double, low double, close double, volume double, id string"
@@ -47,7 +42,7 @@ def records(spark, bootstrap: str, topic: str) -> DataFrame:
 
 
 def accepted(rows: DataFrame, rules: dict, variant: str) -> DataFrame:
-    """The ticks that count for something, copies removed."""
+    """The ticks that count for something, copies removed. `rules` as in `parity.py`, times in microseconds."""
     prices = ["open", "high", "low", "close"]
     ok = F.col("symbol").isNotNull() & F.col("us").isNotNull() & F.col("volume").isNotNull()
     for name in prices + ["volume"]:
@@ -62,10 +57,15 @@ def accepted(rows: DataFrame, rules: dict, variant: str) -> DataFrame:
     ticks = rows.where(ok)
     if variant == "no-copies":
         return ticks
-    payload = F.to_json(F.struct("us", *prices, "volume"))
-    itself = F.when(F.col("id").isNotNull(), F.concat(F.lit("id "), "id")).otherwise(payload)
-    first = Window.partitionBy("part", "symbol", itself).orderBy("off")
-    return ticks.withColumn("nth", F.row_number().over(first)).where("nth = 1").drop("nth")
+    # Ids first: what their copies say of time counts for nothing. In the data compared they repeat soon.
+    by_id = Window.partitionBy("part", "symbol", "id").orderBy("off")
+    ticks = ticks.withColumn("nth", F.row_number().over(by_id)).where("id is null or nth = 1")
+    payload = F.to_json(F.struct("us", *prices, "volume", "id"))
+    same = Window.partitionBy("part", "symbol", payload).orderBy("off")
+    before = Window.partitionBy("part").orderBy("off").rowsBetween(Window.unboundedPreceding, -1)
+    remembered = F.col("us") >= F.col("max_before") - rules["horizon_us"]
+    ticks = ticks.withColumn("max_before", F.max("us").over(before)).withColumn("nth", F.row_number().over(same))
+    return ticks.where((F.col("nth") == 1) | ~remembered).drop("nth", "max_before")
 
 
 def windows(ticks: DataFrame, rules: dict, variant: str) -> DataFrame:
@@ -102,28 +102,3 @@ def windows(ticks: DataFrame, rules: dict, variant: str) -> DataFrame:
             F.when(F.sum("volume") > 0, F.sum(typical * F.col("volume")) / F.sum("volume")).alias("vwap"),
         )
     )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jars", required=True)
-    parser.add_argument("--bootstrap", required=True)
-    parser.add_argument("--topic", required=True)
-    parser.add_argument("--rules", required=True, help="JSON: watermark_us, max_future_us, windows [[name, size_us, slide_us]]")
-    parser.add_argument("--variant", action="append", choices=VARIANTS, required=True)
-    parser.add_argument("--out", required=True, type=Path, help="a directory: VARIANT.jsonl are written there")
-    args = parser.parse_args()
-    rules = json.loads(args.rules)
-    spark = session("stockpipe-parity", args.jars, memory="2g")
-    rows = records(spark, args.bootstrap, args.topic).cache()
-    for variant in args.variant:
-        table = windows(accepted(rows, rules, variant), rules, variant)
-        with (args.out / f"{variant}.jsonl").open("w") as out:
-            for row in table.toLocalIterator():
-                out.write(json.dumps(row.asDict()) + "\n")
-    print(json.dumps({"records": rows.count()}))
-    spark.stop()
-
-
-if __name__ == "__main__":
-    main()

@@ -28,8 +28,7 @@ const ROWS: u64 = 1_000;
 const START: i64 = 1_767_571_200_000_000;
 /// Event time between ticks, microseconds.
 const STEP: i64 = 5_000;
-const SYMBOLS: [&str; 10] =
-    ["AAPL", "AMZN", "BTC-USD", "GOOGL", "IBM", "MSFT", "NVDA", "ORCL", "TSLA", "ZS"];
+const SYMBOLS: [&str; 10] = ["AAPL", "AMZN", "BTC-USD", "GOOGL", "IBM", "MSFT", "NVDA", "ORCL", "TSLA", "ZS"];
 /// The first of all names: no other partition's files can hold it, and their statistics say so.
 const ASKED: &str = SYMBOLS[0];
 /// The instants asked for: a twentieth of the whole.
@@ -111,7 +110,8 @@ async fn ingested(dir: &Path) -> (Written, PathBuf) {
 /// A Python with pyarrow and DuckDB; `None`, said openly, where this machine has no Python for it.
 fn python() -> Option<PathBuf> {
     let prepare = Path::new(env!("CARGO_MANIFEST_DIR")).join("../parity/prepare");
-    let output = Command::new(&prepare).arg("readers").output().unwrap_or_else(|e| panic!("{prepare:?}: {e}"));
+    let output =
+        Command::new(&prepare).arg("readers").output().unwrap_or_else(|e| panic!("{prepare:?}: {e}"));
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     match output.status.code() {
         Some(0) => Some(PathBuf::from(out.trim())),
@@ -188,9 +188,11 @@ fn waste(seen: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     for reader in ["pyarrow", "duckdb"] {
         let groups = seen[reader]["row_groups"].as_u64().unwrap_or_default();
-        let touched = |filter: &str| seen[reader]["filters"][filter]["row_groups"].as_u64().unwrap_or(u64::MAX);
+        let touched =
+            |filter: &str| seen[reader]["filters"][filter]["row_groups"].as_u64().unwrap_or(u64::MAX);
         let (symbol, ts, both) = (touched("symbol"), touched("ts"), touched("both"));
-        let right = groups >= 20 && symbol * 2 <= groups && ts * 3 <= groups && both <= symbol.min(ts) && both > 0;
+        let right =
+            groups >= 20 && symbol * 2 <= groups && ts * 3 <= groups && both <= symbol.min(ts) && both > 0;
         if !right {
             wrong.push(format!("{reader} touches {symbol}, {ts} and {both} of {groups} row groups"));
         }
