@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use market::ErrorKind;
 
+use crate::cassandra::CassandraError;
+
 /// Why a call to a feature store failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -70,6 +72,9 @@ pub enum StoreError {
         /// The file.
         file: PathBuf,
     },
+    /// A Cassandra cluster says no, or nothing.
+    #[error(transparent)]
+    Cassandra(Box<CassandraError>),
     /// A fault of ours.
     #[error("the feature store {file}: {why}; please report this")]
     Bug {
@@ -90,7 +95,14 @@ impl StoreError {
                 ErrorKind::Misconfigured
             }
             StoreError::Unavailable { .. } => ErrorKind::Unavailable,
+            StoreError::Cassandra(error) => error.kind(),
             StoreError::Closed { .. } | StoreError::Bug { .. } => ErrorKind::Bug,
         }
+    }
+}
+
+impl From<CassandraError> for StoreError {
+    fn from(error: CassandraError) -> Self {
+        StoreError::Cassandra(Box::new(error))
     }
 }

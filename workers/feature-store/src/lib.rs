@@ -2,6 +2,7 @@
 //!
 //! Everything above speaks to [`FeatureStore`]. Behind it stand
 //! - [`RedbStore`]: one file, durable when a call returns;
+//! - [`cassandra::CassandraStore`]: a keyspace of a Cassandra cluster, shared by many processes;
 //! - [`MemoryStore`]: the same guarantees without a disk, for tests and simulations;
 //! - [`FaultyStore`]: a wrapper that fails calls before or after they took effect.
 //!
@@ -11,6 +12,7 @@
 //! (every feature row can be made again by a replay), and it never decides which row is right: the greatest `write_ts`
 //! wins, and who gives write timestamps is not its business.
 
+pub mod cassandra;
 pub mod conformance;
 mod error;
 mod faulty;

@@ -59,7 +59,8 @@ pub struct PredictionQuery {
     pub from: Option<Timestamp>,
     /// `target_ts` before.
     pub to: Option<Timestamp>,
-    /// Only those without an outcome.
+    /// Only those without an outcome. They are the newest of their series, because targets mature in order: a store may
+    /// stop looking where none has been pending for days.
     pub pending_only: bool,
     /// At most so many, counted from the end that `newest_first` names.
     pub limit: Option<usize>,
@@ -101,13 +102,19 @@ impl PredictionQuery {
 ///
 /// Guarantees of every implementation:
 /// - a call that returned `Ok` is durable, and every later read sees it;
-/// - a call is whole or absent after any crash;
-/// - a call that returned `Unavailable` may or may not have happened: every write here may be repeated safely;
-/// - a read sees one moment of the store, never half of a call.
+/// - a row is whole: never a mix of two values of it;
+/// - a call that returned `Unavailable` may or may not have happened, or in part: every write here may be repeated
+///   safely.
+///
+/// An embedded store promises more: a call is whole or absent after any crash, and a read sees one moment of the
+/// store, never half of a call. A store of many nodes cannot: rows of one call become visible one by one, and a call
+/// that failed may be there in part until it is repeated. Nothing above this port relies on it: whoever writes repeats
+/// a call until it succeeded, and whoever reads takes rows for themselves.
 #[async_trait]
 pub trait FeatureStore: Send + Sync + 'static {
     /// Writes rows. Of two values of (symbol, name, window_start) the greater `write_ts` wins, whatever the order of
-    /// arrival; of equal ones the later call.
+    /// arrival. Two different values never have one `write_ts`; if they do, an embedded store keeps the later call's, a
+    /// store of many nodes any of their cells.
     async fn upsert_rows(&self, rows: &[FeatureRow]) -> Result<(), StoreError>;
 
     /// Reads rows, ordered by (window_start, symbol, name).
@@ -117,7 +124,7 @@ pub trait FeatureStore: Send + Sync + 'static {
     async fn symbols(&self) -> Result<Vec<Symbol>, StoreError>;
 
     /// Writes predictions. Of two with one (symbol, bar, horizon, target_ts, version) the least `made_at` wins; an
-    /// outcome that is there stays, whichever wins.
+    /// outcome that is there stays, whichever wins. Two different ones never have one `made_at`.
     async fn put_predictions(&self, rows: &[PredictionRow]) -> Result<(), StoreError>;
 
     /// Sets the outcome of predictions that are there; unknown ones are passed over.
@@ -148,7 +155,8 @@ pub trait FeatureStore: Send + Sync + 'static {
     async fn note(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Removes what arrived on a UTC day that ended at or before the instant: feature rows by `write_ts`, predictions
-    /// by `made_at`. Whole days only, so a row lives up to a day longer than its time. Returns how many went.
+    /// by `made_at`. Whole days only, so a row lives up to a day longer than its time. Returns how many went. A store
+    /// whose rows carry their end with them (Cassandra's time to live) has nothing to do and returns 0.
     async fn expire(
         &self,
         features_before: Option<Timestamp>,
