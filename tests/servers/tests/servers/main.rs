@@ -13,3 +13,4 @@ mod rekey;
 mod scaling;
 mod secured;
 mod store_cassandra;
+mod support;
