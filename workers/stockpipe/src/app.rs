@@ -11,17 +11,30 @@ use crate::{
     cli::Command,
     commands::{self, Remote, Request},
     context::Patience,
-    exchange, import, load, local,
+    exchange, import, load, local, operate,
     output::{self, Frame, Output},
+    roles,
 };
 
 /// Carries the command out; the exit code.
 pub async fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Local(args) => local::local(args).await,
-        Command::Ingest(args) => local::role(args, local::Roles::INGEST).await,
-        Command::Predict(args) => local::role(args, local::Roles::PREDICT).await,
-        Command::Dashboard(args) => local::role(args, local::Roles::DASHBOARD).await,
+        Command::Init(args) => operate::init(args).await,
+        Command::Destroy(args) => operate::destroy(args).await,
+        Command::Doctor(args) => operate::doctor(args).await,
+        Command::Ingest(args) => match (&args.role.manifest.data, args.dry_run) {
+            (Some(_), false) => local::role(args.role, local::Roles::INGEST).await,
+            _ => roles::ingest(args).await,
+        },
+        Command::Predict(args) if args.manifest.data.is_some() => {
+            local::role(args, local::Roles::PREDICT).await
+        }
+        Command::Predict(args) => roles::predict(args).await,
+        Command::Dashboard(args) if args.manifest.data.is_some() => {
+            local::role(args, local::Roles::DASHBOARD).await
+        }
+        Command::Dashboard(args) => roles::dashboard(args).await,
         Command::Produce(args) => local::produce(args).await,
         Command::Import(args) => import::import(args).await,
         Command::Features(args) => read(args.manifest.clone(), Remote::Features(args)).await,
@@ -36,6 +49,8 @@ pub async fn run(command: Command) -> Result<u8, Failure> {
         },
         Command::Dataset(args) => dataset(args).await,
         Command::Train(args) => train(args).await,
+        Command::Skip(args) => operate::skip(args).await,
+        Command::AcceptTopic(args) => operate::accept_topic(args).await,
     }
 }
 
@@ -43,8 +58,8 @@ pub async fn run(command: Command) -> Result<u8, Failure> {
 pub fn data_dir(manifest: &cli::ManifestArgs) -> Result<PathBuf, Failure> {
     manifest.data.clone().ok_or_else(|| {
         Failure::bad_input(
-            "this release works on embedded stores only, not yet on Kafka, HDFS and Cassandra: name a directory \
-             with --data DIR",
+            "`local` runs on embedded stores: name a directory with --data DIR; on servers each role is a command of \
+             its own (ingest, predict, dashboard, produce)",
         )
     })
 }
@@ -53,7 +68,7 @@ async fn read(manifest: cli::ManifestArgs, command: Remote) -> Result<u8, Failur
     Ok(output::print(start(&manifest, Bare::Pipeline, |_| Ok(command)).await?).await)
 }
 
-/// Starts a command in the process that owns the directory: this one, or the one behind the socket.
+/// Starts a command in this process; on embedded stores in the one behind the socket, where another owns the directory.
 async fn start(
     manifest: &cli::ManifestArgs,
     bare: Bare,
@@ -61,7 +76,11 @@ async fn start(
 ) -> Result<tokio::sync::mpsc::Receiver<Frame>, Failure> {
     let documents = load::load(manifest, bare)?;
     let command = command(&documents)?;
-    let dir = data_dir(manifest)?;
+    let Some(dir) = manifest.data.clone() else {
+        let needs = command.needs();
+        let context = operate::context(documents, manifest, needs).await?;
+        return Ok(execute(context, command));
+    };
     if let Some(stream) = exchange::connect(&dir).await {
         let request = Request { pipeline: documents.pipeline.name().to_owned(), command };
         let body = serde_json::to_vec(&request).map_err(|e| Failure::new(ErrorKind::Bug, e.to_string()))?;
@@ -70,11 +89,15 @@ async fn start(
             .map_err(|e| Failure::new(ErrorKind::Unavailable, format!("{}: {e}", dir.display())));
     }
     let context = Context::open(&dir, documents.pipeline, documents.runs, false, Patience::Usual).await?;
+    Ok(execute(context, command))
+}
+
+fn execute(context: Context, command: Remote) -> tokio::sync::mpsc::Receiver<Frame> {
     let (out, frames) = Output::channel();
     tokio::spawn(async move {
         commands::execute_to_end(&context, &command, &out).await;
     });
-    Ok(frames)
+    frames
 }
 
 async fn train(args: cli::TrainArgs) -> Result<u8, Failure> {

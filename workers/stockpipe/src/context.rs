@@ -1,4 +1,9 @@
-//! The stores of one data directory and the manifest that says what they mean: what every command works with.
+//! The stores of a pipeline and the manifest that says what they mean: what every command works with. They are embedded
+//! in one directory ([`Context::open`]) or on servers ([`Context::connect`]); nothing above sees a difference, but that
+//! only `init` makes anything on servers.
+
+pub mod claim;
+pub mod connect;
 
 use std::{
     path::{Path, PathBuf},
@@ -6,25 +11,28 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use crds::{StockPipeline, TrainingRun};
 use feature_store::{FeatureStore, RedbStore};
-use lake::{Lake, LakeError, LocalLake};
+use lake::{Lake, LocalLake};
 use market::{ErrorKind, Timestamp};
 use runtime::DirLock;
-use serde::{Deserialize, Serialize};
-use tick_log::{Clock, Log, SegmentLog, SegmentOptions};
+use tick_log::{Clock, Log, LogError, SegmentLog, SegmentOptions, Topic};
 
-use crate::Failure;
+use self::claim::{CLAIM, Claim};
+use crate::{Failure, settings, settings::stores::Stores};
 
-/// Who may use a data directory: written once, create-only.
-const CLAIM: &str = "_stockpipe.json";
-
-/// What a directory was made for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Claim {
-    pipeline: String,
-    topic: String,
+/// Where the stores are.
+#[derive(Clone)]
+pub enum Place {
+    /// In a directory that this process owns.
+    Embedded {
+        /// The directory.
+        dir: PathBuf,
+        /// Held for as long as anybody works in it.
+        lock: Arc<DirLock>,
+    },
+    /// On servers.
+    Servers(Arc<Stores>),
 }
 
 /// Everything a command works with.
@@ -34,8 +42,8 @@ pub struct Context {
     pub pipeline: Arc<StockPipeline>,
     /// The manifest's TrainingRuns.
     pub runs: Vec<TrainingRun>,
-    /// The data directory.
-    pub dir: PathBuf,
+    /// Where the stores are.
+    pub place: Place,
     /// Topics.
     pub log: Arc<dyn Log>,
     /// Files.
@@ -46,7 +54,6 @@ pub struct Context {
     pub clock: Clock,
     /// What the running roles say of themselves, where they run in this process.
     pub live: Option<Arc<dyn Fn() -> serde_json::Value + Send + Sync>>,
-    _lock: Arc<DirLock>,
 }
 
 /// How long a command waits for another owner of the directory.
@@ -87,19 +94,19 @@ impl Context {
             Patience::None => DirLock::acquire_within(dir, Duration::ZERO).await?,
         };
         let lake = LocalLake::open(dir.join("lake"))?;
-        claim(&lake, dir, &pipeline).await?;
+        let place = dir.display().to_string();
+        claim::take(&lake, &place, "use another --data directory", &Claim::of(&pipeline)).await?;
         let log = SegmentLog::open(dir.join("log"), SegmentOptions::default())?;
         let store = RedbStore::open(dir.join("features.redb"))?;
         Ok(Self {
             pipeline: Arc::new(pipeline),
             runs,
-            dir: dir.to_path_buf(),
+            place: Place::Embedded { dir: dir.to_path_buf(), lock: Arc::new(lock) },
             log: Arc::new(log),
             lake: Arc::new(lake),
             store: Arc::new(store),
             clock: tick_log::system_clock(),
             live: None,
-            _lock: Arc::new(lock),
         })
     }
 
@@ -114,14 +121,29 @@ impl Context {
         Arc::new(move || Timestamp::from_millis(clock()))
     }
 
-    /// The topic of ticks, made if need be with the manifest's partitions.
-    pub async fn ticks_topic(&self) -> Result<Arc<dyn tick_log::Topic>, Failure> {
-        let topic = &self.pipeline.spec.source.kafka.topic;
-        let partitions = u32::try_from(topic.partitions).unwrap_or(1);
-        let retention = crate::settings::topic_retention(&self.pipeline);
-        match self.log.create_topic(&topic.name, partitions, retention).await {
+    /// True on embedded stores.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.place, Place::Embedded { .. })
+    }
+
+    /// The data directory of embedded stores.
+    pub fn dir(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Embedded { dir, .. } => Some(dir),
+            Place::Servers(_) => None,
+        }
+    }
+
+    /// The topic that ingest reads: made if need be on embedded stores, wanted there on servers.
+    pub async fn ticks_topic(&self) -> Result<Arc<dyn Topic>, Failure> {
+        let partitions = settings::partitions(&self.pipeline);
+        let name = match self.place {
+            Place::Embedded { .. } => self.pipeline.spec.source.kafka.topic.name.clone(),
+            Place::Servers(_) => return self.keyed_topic(&settings::ticks_topic(&self.pipeline)).await,
+        };
+        match self.log.create_topic(&name, partitions, settings::topic_retention(&self.pipeline)).await {
             Ok(topic) => Ok(topic),
-            Err(e @ tick_log::LogError::PartitionsDiffer { .. }) => Err(Failure::bad_input(format!(
+            Err(e @ LogError::PartitionsDiffer { .. }) => Err(Failure::bad_input(format!(
                 "{e}; partitions are immutable: set source.kafka.topic.partitions (or --partitions) back, or use \
                  another --data directory"
             ))),
@@ -129,13 +151,47 @@ impl Context {
         }
     }
 
-    /// The topics of rows and predictions, made if need be.
+    /// The topic that producers write: the one that ingest reads, but where a `rekey` role stands between them.
+    pub async fn source_topic(&self) -> Result<Arc<dyn Topic>, Failure> {
+        match (&self.place, self.pipeline.spec.source.keyed) {
+            (Place::Servers(_), false) => {
+                self.existing_topic(&self.pipeline.spec.source.kafka.topic.name).await
+            }
+            _ => self.ticks_topic().await,
+        }
+    }
+
+    async fn keyed_topic(&self, name: &str) -> Result<Arc<dyn Topic>, Failure> {
+        let topic = self.existing_topic(name).await?;
+        let (have, asked) = (topic.partitions(), settings::partitions(&self.pipeline));
+        if have == asked {
+            return Ok(topic);
+        }
+        Err(Failure::new(
+            ErrorKind::Misconfigured,
+            format!(
+                "topic {name} has {have} partitions, source.kafka.topic.partitions says {asked}: partitions are \
+                 immutable, since a symbol's history lives in one; set it to {have}, or name a new topic"
+            ),
+        ))
+    }
+
+    /// A topic that `init` has made.
+    pub async fn existing_topic(&self, name: &str) -> Result<Arc<dyn Topic>, Failure> {
+        match self.log.topic(name).await {
+            Err(LogError::UnknownTopic { .. }) => Err(connect::not_prepared(&format!("topic {name}"))),
+            other => Ok(other?),
+        }
+    }
+
+    /// The topics of rows and predictions: made if need be on embedded stores, wanted there on servers.
     pub async fn output_topics(&self) -> Result<(), Failure> {
-        for (name, ttl) in [
-            (crate::settings::features_topic(&self.pipeline), FOLLOWED),
-            (crate::settings::predictions_topic(&self.pipeline), FOLLOWED),
-        ] {
-            self.log.create_topic(&name, 1, Some(ttl)).await?;
+        for name in [settings::features_topic(&self.pipeline), settings::predictions_topic(&self.pipeline)] {
+            if self.is_embedded() {
+                self.log.create_topic(&name, 1, Some(FOLLOWED)).await?;
+            } else {
+                self.existing_topic(&name).await?;
+            }
         }
         Ok(())
     }
@@ -147,38 +203,4 @@ impl Context {
 }
 
 /// How long the topics that are only followed keep their records.
-const FOLLOWED: Duration = Duration::from_secs(24 * 3600);
-
-/// Takes the directory for this pipeline, or makes sure that it was taken for it.
-async fn claim(lake: &dyn Lake, dir: &Path, pipeline: &StockPipeline) -> Result<(), Failure> {
-    let namespace = pipeline.metadata.namespace.as_deref().unwrap_or("default");
-    let ours = Claim {
-        pipeline: format!("{namespace}/{}", pipeline.name()),
-        topic: pipeline.spec.source.kafka.topic.name.clone(),
-    };
-    let bytes = serde_json::to_vec(&ours).map_err(|e| Failure::new(ErrorKind::Bug, e.to_string()))?;
-    match lake.create(CLAIM, Bytes::from(bytes)).await {
-        Ok(()) => return Ok(()),
-        Err(LakeError::AlreadyExists { .. }) => {}
-        Err(e) => return Err(e.into()),
-    }
-    let there: Claim = serde_json::from_slice(&lake.read(CLAIM).await?).map_err(|e| {
-        Failure::new(
-            ErrorKind::Corrupt,
-            format!("{}/lake/{CLAIM} is damaged ({e}): write {} into it", dir.display(), {
-                serde_json::to_string(&ours).unwrap_or_default()
-            }),
-        )
-    })?;
-    if there == ours {
-        return Ok(());
-    }
-    Err(Failure::bad_input(format!(
-        "{} belongs to pipeline {} with topic {}, not to {} with topic {}: use another --data directory",
-        dir.display(),
-        there.pipeline,
-        there.topic,
-        ours.pipeline,
-        ours.topic
-    )))
-}
+pub const FOLLOWED: Duration = Duration::from_secs(24 * 3600);

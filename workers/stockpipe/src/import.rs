@@ -12,10 +12,11 @@ use serde_json::json;
 use tick_log::Topic;
 
 use crate::{
-    Context, Failure, app, cli,
-    context::Patience,
-    load,
+    Context, Failure, cli,
+    context::{Patience, connect::Needs},
+    load, operate,
     output::{self, Output, Table},
+    progress::Progress,
     settings,
 };
 
@@ -57,21 +58,21 @@ pub async fn import(args: cli::ImportArgs) -> Result<u8, Failure> {
             cli::Speed::Real => Speed::Realtime,
         },
     };
-    let dir = app::data_dir(&args.manifest)?;
-    let context = Context::open(&dir, documents.pipeline, documents.runs, true, Patience::Usual).await?;
+    let context = match &args.manifest.data {
+        Some(dir) => Context::open(dir, documents.pipeline, documents.runs, true, Patience::Usual).await?,
+        None => operate::context(documents, &args.manifest, Needs::LOG).await?,
+    };
     let shutdown = Shutdown::new();
     shutdown.follow_signals().map_err(|e| {
         Failure::new(market::ErrorKind::Misconfigured, format!("signals cannot be followed: {e}"))
     })?;
-    let ticks = context.ticks_topic().await?;
-    let bar = indicatif::ProgressBar::new_spinner();
+    let ticks = context.source_topic().await?;
+    let shown = Arc::new(Progress::new("importing", None));
     let progress = {
-        let bar = bar.clone();
-        move |done: u64, all: Option<u64>| {
-            if let Some(all) = all {
-                bar.set_length(all);
-            }
-            bar.set_position(done);
+        let shown = shown.clone();
+        move |done: u64, all: Option<u64>| match all {
+            Some(all) => shown.of(done, all),
+            None => shown.at(done),
         }
     };
     let rejected = |row: &Rejected| {
@@ -80,7 +81,7 @@ pub async fn import(args: cli::ImportArgs) -> Result<u8, Failure> {
     let report =
         producer::import::run(wanted, components(&context, ticks, rejected, progress), shutdown.clone())
             .await;
-    bar.finish_and_clear();
+    shown.end();
     let report = report?;
     let (out, frames) = Output::channel();
     tokio::spawn(async move {

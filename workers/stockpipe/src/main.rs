@@ -14,8 +14,9 @@ fn main() -> ExitCode {
         LogFormat::Human => runtime::telemetry::LogFormat::Human,
         LogFormat::Json => runtime::telemetry::LogFormat::Json,
     };
-    let filter = ["warn", "info", "debug"][usize::from(cli.verbose.min(2))];
-    runtime::telemetry::init(format, filter);
+    let usual = ["warn,stockpipe::role=info", "info", "debug"][usize::from(cli.verbose.min(2))];
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| usual.to_owned());
+    runtime::telemetry::init(format, &filter);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

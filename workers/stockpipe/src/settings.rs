@@ -1,5 +1,9 @@
 //! From the manifest to what each role is told. The one place where a field of the manifest meets a role: roles know
-//! nothing of the manifest, and the manifest nothing of roles.
+//! nothing of the manifest, and the manifest nothing of roles. [`stores`] does the same for the servers, with credentials
+//! from [`mounts`].
+
+pub mod mounts;
+pub mod stores;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -93,6 +97,19 @@ pub fn indicators(pipeline: &StockPipeline) -> Result<IndicatorSet, Failure> {
         .map_err(|e| Failure::bad_input(format!("features.indicators: {e}")))
 }
 
+/// Partitions of the topic that ingest reads.
+pub fn partitions(pipeline: &StockPipeline) -> u32 {
+    whole(pipeline.spec.source.kafka.topic.partitions).max(1)
+}
+
+/// The topic that ingest reads on servers: the source's, or the copy that `rekey` makes of one without keys.
+pub fn ticks_topic(pipeline: &StockPipeline) -> String {
+    match pipeline.spec.source.keyed {
+        true => pipeline.spec.source.kafka.topic.name.clone(),
+        false => format!("{}.ticks", pipeline.name()),
+    }
+}
+
 /// Topic of final rows.
 pub fn features_topic(pipeline: &StockPipeline) -> String {
     format!("{}.features", pipeline.name())
@@ -101,6 +118,11 @@ pub fn features_topic(pipeline: &StockPipeline) -> String {
 /// Topic of predictions and outcomes.
 pub fn predictions_topic(pipeline: &StockPipeline) -> String {
     format!("{}.predictions", pipeline.name())
+}
+
+/// Topic of small durable notes, where the log has none of its own.
+pub fn notes_topic(pipeline: &StockPipeline) -> String {
+    format!("{}.notes", pipeline.name())
 }
 
 /// How long the log keeps records.
@@ -202,16 +224,18 @@ pub fn trainer(
     })
 }
 
-/// Ingest, owning every partition.
-pub fn ingest(context: &Context, partitions: u32) -> Result<ingest::Settings, Failure> {
+/// Ingest; which partitions is its ownership's business.
+pub fn ingest(context: &Context) -> Result<ingest::Settings, Failure> {
     let pipeline = &context.pipeline;
     let spec = &pipeline.spec;
     let mut settings = ingest::Settings::new(pipeline.name(), semantics(pipeline)?);
     settings.root = Context::ROOT.to_owned();
-    settings.partitions = (0..partitions).collect();
     settings.roll.bytes = usize::try_from(spec.lake.roll.size.bytes()).unwrap_or(usize::MAX);
     settings.roll.age = spec.lake.roll.age.to_std();
-    settings.ticks_topic.clone_from(&spec.source.kafka.topic.name);
+    settings.ticks_topic = match context.is_embedded() {
+        true => spec.source.kafka.topic.name.clone(),
+        false => ticks_topic(pipeline),
+    };
     settings.features_topic = features_topic(pipeline);
     settings.on_gap = match spec.source.on_gap {
         OnGap::Halt => ingest::OnGap::Halt,

@@ -13,9 +13,10 @@ mod train;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, Failure, cli, output::Output};
+use crate::{Context, Failure, cli, context::connect::Needs, output::Output};
 
 pub use models::registries;
+pub use select::bound;
 pub use train::{Run, TrainingFailure, progress_line, run_training};
 
 /// A command as it is sent to a running `local`.
@@ -50,6 +51,22 @@ pub enum Remote {
     ModelsShow(cli::ModelsShowArgs),
     /// `train`, with the run as the caller's manifest settles it.
     Train(cli::TrainArgs, Box<crds::TrainingRun>),
+}
+
+impl Remote {
+    /// The stores it works with.
+    pub fn needs(&self) -> Needs {
+        match self {
+            Remote::Features(_) | Remote::Bars(_) | Remote::Predictions(_) => Needs::STORE,
+            Remote::DeadLetters(_) => Needs::LAKE,
+            Remote::Dump(_)
+            | Remote::Dataset(_)
+            | Remote::ModelsList(_)
+            | Remote::ModelsShow(_)
+            | Remote::Train(..) => Needs::STORED,
+            Remote::Status(_) => Needs::ALL,
+        }
+    }
 }
 
 /// Carries a command out; the exit code.

@@ -1,19 +1,32 @@
-//! `stockpipe status`: lag, watermark, commits, models, freshness. Measured values only, each with its instant.
+//! `stockpipe status`: lag, watermark, commits, models, freshness, and what running workers say of themselves. Measured
+//! values only, each with its instant.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use feature_store::RowQuery;
 use lake::history;
 use market::{Alias, Timestamp};
 use registry::at;
 use serde_json::{Value, json};
+use tick_log::Topic;
 
 use super::models;
-use crate::{Context, Failure, cli, output::Output, settings};
+use crate::{Context, Failure, cli, http, output::Output, settings};
+
+/// Longest wait for the record that is to be committed next.
+const RECORD_WAIT: Duration = Duration::from_secs(2);
 
 /// Prints where everything stands.
 pub async fn status(context: &Context, args: &cli::StatusArgs, out: &Output) -> Result<(), Failure> {
-    let value = collect(context).await?;
+    let mut value = collect(context).await?;
+    let mut workers = Vec::new();
+    for url in &args.workers {
+        workers.push(match http::get_json(url, "/status").await {
+            Ok(status) => json!({"url": url, "status": status}),
+            Err(failure) => json!({"url": url, "error": failure.text}),
+        });
+    }
+    value["workers"] = json!(workers);
     match args.output {
         cli::Format::Json => out.out(format!("{value:#}\n")).await?,
         cli::Format::Table | cli::Format::Csv => out.out(for_people(&value)).await?,
@@ -22,19 +35,26 @@ pub async fn status(context: &Context, args: &cli::StatusArgs, out: &Output) -> 
 }
 
 async fn collect(context: &Context) -> Result<Value, Failure> {
-    let topic = context.log.topic(&context.pipeline.spec.source.kafka.topic.name).await.ok();
+    let name = match context.is_embedded() {
+        true => context.pipeline.spec.source.kafka.topic.name.clone(),
+        false => settings::ticks_topic(&context.pipeline),
+    };
+    let topic = context.log.topic(&name).await.ok();
     let mut partitions = Vec::new();
     for head in history::partitions(&*context.lake, Context::ROOT).await? {
-        let log_end = match &topic {
-            Some(topic) => Some(topic.bounds(head.partition).await?.high),
-            None => None,
-        };
+        let (mut log_end, mut lag) = (None, None);
+        if let Some(topic) = &topic {
+            let high = topic.bounds(head.partition).await?.high;
+            (log_end, lag) =
+                (Some(high), lag_seconds(context, &**topic, head.partition, head.end, high).await);
+        }
         partitions.push(json!({
             "partition": head.partition,
             "commit": head.seq,
             "committed": head.end,
             "log_end": log_end,
             "uncommitted": log_end.map(|end| end.saturating_sub(head.end)),
+            "lag_seconds": lag,
             "watermark": head.watermark,
             "ticks": head.counters,
         }));
@@ -73,6 +93,18 @@ async fn collect(context: &Context) -> Result<Value, Failure> {
     }))
 }
 
+/// How long the next record to be committed has waited; nothing where it cannot be had in time.
+async fn lag_seconds(context: &Context, topic: &dyn Topic, p: u32, from: u64, high: u64) -> Option<f64> {
+    if from >= high {
+        return Some(0.0);
+    }
+    let read = topic.read(p, from, 1, RECORD_WAIT);
+    let batch = tokio::time::timeout(RECORD_WAIT * 2, read).await.ok()?.ok()?;
+    topic.release(p);
+    let waited = (context.clock)().saturating_sub(batch.get(0)?.record_ms).max(0);
+    Some(waited as f64 / 1e3)
+}
+
 fn for_people(value: &Value) -> String {
     let mut text = String::new();
     let show = |v: &Value| match v {
@@ -80,18 +112,19 @@ fn for_people(value: &Value) -> String {
         Value::String(s) => s.clone(),
         other => other.to_string(),
     };
-    let running = if value["live"].is_null() { "not running" } else { "running" };
-    let _ = writeln!(text, "pipeline {} at {} ({running})", show(&value["pipeline"]), show(&value["at"]));
-    let _ = writeln!(text, "\nPARTITION  COMMIT  COMMITTED  LOG END  UNCOMMITTED  WATERMARK");
+    let running = if value["live"].is_null() { "" } else { " (running)" };
+    let _ = writeln!(text, "pipeline {} at {}{running}", show(&value["pipeline"]), show(&value["at"]));
+    let _ = writeln!(text, "\nPARTITION  COMMIT  COMMITTED  LOG END  UNCOMMITTED  LAG s  WATERMARK");
     for p in value["partitions"].as_array().into_iter().flatten() {
         let _ = writeln!(
             text,
-            "{:>9}  {:>6}  {:>9}  {:>7}  {:>11}  {}",
+            "{:>9}  {:>6}  {:>9}  {:>7}  {:>11}  {:>5}  {}",
             show(&p["partition"]),
             show(&p["commit"]),
             show(&p["committed"]),
             show(&p["log_end"]),
             show(&p["uncommitted"]),
+            p["lag_seconds"].as_f64().map_or("—".to_owned(), |s| format!("{s:.1}")),
             show(&p["watermark"])
         );
     }
@@ -118,5 +151,78 @@ fn for_people(value: &Value) -> String {
             show(&f["newest"])
         );
     }
+    for worker in value["workers"].as_array().into_iter().flatten() {
+        let _ = writeln!(text, "\nWORKER {}", show(&worker["url"]));
+        text.push_str(&of_worker(worker));
+    }
     text
+}
+
+/// What one worker says: who it is, how its partitions stand, and every condition.
+fn of_worker(worker: &Value) -> String {
+    let mut text = String::new();
+    if let Some(error) = worker["error"].as_str() {
+        let _ = writeln!(text, "{error}");
+        return text;
+    }
+    let (status, process) = (&worker["status"], &worker["status"]["process"]);
+    let _ = writeln!(
+        text,
+        "{} pid {} since {}, {} MiB",
+        process["role"].as_str().unwrap_or("a worker"),
+        process["pid"],
+        process["since"].as_str().unwrap_or("—"),
+        process["rssBytes"].as_u64().unwrap_or(0) >> 20
+    );
+    if let Some(reason) = status["connection"]["reason"].as_str() {
+        let _ = writeln!(text, "not connected: {reason}");
+    }
+    for p in status["ingest"]["partitions"].as_array().into_iter().flatten() {
+        let _ = write!(
+            text,
+            "partition {} {}, lag {:.1} s",
+            p["partition"],
+            p["phase"].as_str().unwrap_or("—"),
+            p["lag_seconds"].as_f64().unwrap_or(0.0)
+        );
+        let _ = match p["reason"].as_str() {
+            Some(reason) => writeln!(text, ": {reason}"),
+            None => writeln!(text),
+        };
+    }
+    for c in status["ingest"]["conditions"].as_array().into_iter().flatten() {
+        let _ = writeln!(
+            text,
+            "condition {}: {}",
+            c["kind"].as_str().unwrap_or("—"),
+            c["message"].as_str().unwrap_or("")
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workers_conditions_are_told() {
+        let worker = json!({"url": "http://w:1", "status": {
+            "process": {"role": "ingest", "pid": 7, "since": "now", "rssBytes": 5 << 20},
+            "ingest": {
+                "partitions": [{"partition": 3, "phase": "halted", "lag_seconds": 1.25, "reason": "gap"}],
+                "conditions": [{"kind": "Gap", "message": "offsets 1 to 5 are gone", "partition": 3}],
+            },
+        }});
+        let text = of_worker(&worker);
+        for part in ["ingest pid 7", "5 MiB", "partition 3 halted, lag 1.2 s: gap", "condition Gap: offsets"]
+        {
+            assert!(text.contains(part), "{text}");
+        }
+        let gone = of_worker(&json!({"url": "u", "error": "http://u: refused"}));
+        assert_eq!(gone, "http://u: refused\n");
+        let waiting =
+            of_worker(&json!({"status": {"connection": {"connected": false, "reason": "no Kafka"}}}));
+        assert!(waiting.contains("not connected: no Kafka"), "{waiting}");
+    }
 }

@@ -21,8 +21,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crds::Bare;
 
-use crate::{Context, Failure, app, cli, context::Patience, load, settings};
+use crate::{Context, Failure, app, cli, context::Patience, load, roles, settings};
 
+pub use health::Health;
 pub use supervise::supervise;
 
 /// Which roles run.
@@ -127,9 +128,9 @@ pub async fn role(args: cli::RoleArgs, roles: Roles) -> Result<u8, Failure> {
         roles,
         source: Source::Log,
         exit_when_done: false,
-        run_for: args.run_for,
+        run_for: args.process.run_for,
         summary: false,
-        listen: args.listen,
+        listen: args.process.listen,
     };
     start(&args.manifest, documents, plan).await
 }
@@ -149,13 +150,16 @@ pub async fn produce(args: cli::ProduceArgs) -> Result<u8, Failure> {
     let documents = load::load_with(&args.manifest, Bare::Pipeline, &flags)?;
     let mut producer = settings::producer(&documents.pipeline)?;
     producer.count = args.count;
+    if args.manifest.data.is_none() {
+        return roles::produce(args, documents, producer).await;
+    }
     let plan = Plan {
         roles: Roles::PRODUCE,
         source: Source::Producer(producer),
         exit_when_done: true,
-        run_for: None,
+        run_for: args.process.run_for,
         summary: false,
-        listen: None,
+        listen: args.process.listen,
     };
     start(&args.manifest, documents, plan).await
 }

@@ -56,11 +56,13 @@ pub async fn start(
 ) -> Result<Served, Failure> {
     let mut tasks = Vec::new();
     let commands = Router::new().route("/command", post(command)).with_state(context.clone());
-    let socket = context.dir.join(exchange::SOCKET);
-    match runtime::serve_uds(socket, admin.router().merge(commands), shutdown.clone()).await {
-        Ok(task) => tasks.push(tokio::spawn(task)),
-        // A path too long for a socket is no reason not to run.
-        Err(e) => milestones.say(&format!("commands beside this process will not work: {e}")),
+    if let Some(dir) = context.dir() {
+        let socket = dir.join(exchange::SOCKET);
+        match runtime::serve_uds(socket, admin.router().merge(commands), shutdown.clone()).await {
+            Ok(task) => tasks.push(tokio::spawn(task)),
+            // A path too long for a socket is no reason not to run.
+            Err(e) => milestones.say(&format!("commands beside this process will not work: {e}")),
+        }
     }
     let mut handle = None;
     if plan.roles.dashboard {

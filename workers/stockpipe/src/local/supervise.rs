@@ -11,7 +11,7 @@ use std::{
 use ingest::Phase;
 use market::ErrorKind;
 use runtime::{AdminState, Metrics, Shutdown};
-use tick_log::Topic;
+use tick_log::{StaticOwnership, Topic};
 use tokio::task::JoinHandle;
 
 use super::{
@@ -83,7 +83,7 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
         .ingest
         .then(|| {
             let role = ingest::run(
-                settings::ingest(&context, ticks.partitions())?,
+                settings::ingest(&context)?,
                 ingest::Components {
                     log: context.log.clone(),
                     lake: context.lake.clone(),
@@ -91,6 +91,7 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
                     metrics: admin.metrics().clone(),
                     status: ingest_status.clone(),
                     clock: context.clock.clone(),
+                    ownership: Arc::new(StaticOwnership::new(0..ticks.partitions())),
                 },
                 to_ingest.clone(),
             );

@@ -5,4 +5,5 @@ mod local;
 mod program;
 mod real_data;
 mod refusals;
+mod servers;
 mod training;

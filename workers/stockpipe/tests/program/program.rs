@@ -45,13 +45,18 @@ impl Program {
     }
 
     pub fn command_on(&self, args: &[&str], data: &Path) -> Command {
+        let mut command = self.command_on_servers(args);
+        command.arg("--data").arg(data);
+        command
+    }
+
+    /// The same without `--data`: on the servers that the manifest names.
+    pub fn command_on_servers(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stockpipe"));
         command
             .args(args)
             .arg("-f")
             .arg(self.path("pipeline.yaml"))
-            .arg("--data")
-            .arg(data)
             .env_clear()
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::null())

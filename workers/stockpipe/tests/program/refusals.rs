@@ -20,18 +20,6 @@ fn a_broken_rule_names_field_reason_and_remedy() {
 }
 
 #[test]
-fn without_data_the_stores_of_a_cluster_are_named() {
-    let program = Program::new(STORES);
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_stockpipe"))
-        .args(["bars", "-f"])
-        .arg(program.path("pipeline.yaml"))
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--data"));
-}
-
-#[test]
 fn a_missing_manifest_and_an_unreadable_directory_are_named() {
     let program = Program::new(STORES);
     fs::write(program.path("file"), "x").unwrap();
