@@ -7,11 +7,13 @@
 //! * [`Lake`] is the port; its guarantees stand at each method.
 //! * [`LocalLake`] keeps files in a directory, [`hdfs::HdfsLake`] on HDFS, [`MemoryLake`] in memory; [`FaultyLake`] and [`ThrottledLake`] wrap any.
 //! * [`conformance`] is the suite that every implementation passes.
+//! * [`compact`] puts the small files of closed dates together.
 //! * [`tables`] encodes and reads the Parquet tables; [`history`] is the committed view over all partitions.
 //!
 //! Architecture Invariant: no file is ever changed in place, and nothing here decides what is committed: that is the
 //! commit log's business (`commitlog`).
 
+pub mod compact;
 pub mod conformance;
 mod error;
 mod faulty;

@@ -50,3 +50,21 @@ pub const HDFS_STALE_SECONDS: u64 = 24 * 3_600;
 pub const REASON_CHARS: usize = 300;
 /// Longest Hadoop configuration file that is read, in bytes.
 pub const SITE_BYTES: u64 = 4 << 20;
+/// Distinct symbols that the Bloom filter of a merged row group is made for.
+pub const BLOOM_SYMBOLS: u64 = 10_000;
+/// How often a Bloom filter says "perhaps" of a symbol that is not there.
+pub const BLOOM_FALSE_RATE: f64 = 0.01;
+/// Largest sum of the lengths of files that a compaction puts together by default, in bytes.
+pub const COMPACTION_TARGET_BYTES: u64 = 64 << 20;
+/// Files that one compaction record takes away at most.
+pub const COMPACTION_FILES: usize = 2_048;
+/// Files that a compaction reads or deletes at once.
+pub const COMPACTION_AT_ONCE: usize = 8;
+/// Longest compaction record that is read, in bytes.
+pub const COMPACTION_BYTES: usize = 16 << 20;
+/// How often a compaction renames its record again while nobody has the number.
+pub const PLACE_ATTEMPTS: usize = 3;
+/// Files that a reader of history has open at once.
+pub const HISTORY_READS: usize = 8;
+/// How often a reader of history starts from a new view because compaction took files away under it.
+pub const VIEW_ATTEMPTS: usize = 16;

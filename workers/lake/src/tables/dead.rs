@@ -20,6 +20,8 @@ use super::{
 use crate::limits::CHUNK_ROWS;
 
 const HASH_BYTES: i32 = 32;
+/// Columns that mostly rise.
+pub(super) const RISING: [&str; 2] = ["offset", "record_ts"];
 
 fn schema() -> Schema {
     Schema::new(vec![
@@ -84,7 +86,7 @@ impl DeadWriter {
     /// An empty file.
     pub fn new() -> Self {
         Self {
-            file: File::new(Arc::new(schema()), &["offset", "record_ts"], Vec::new()),
+            file: File::new(Arc::new(schema()), &RISING, Vec::new()),
             columns: Columns::default(),
             extent: Extent::default(),
             broken: None,

@@ -13,7 +13,10 @@ use bytes::Bytes;
 use parquet::{
     arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
     basic::{Compression, Encoding, ZstdLevel},
-    file::{metadata::KeyValue, properties::WriterProperties},
+    file::{
+        metadata::KeyValue,
+        properties::{WriterProperties, WriterPropertiesBuilder},
+    },
     schema::types::ColumnPath,
 };
 
@@ -36,22 +39,15 @@ pub(super) struct File {
 impl File {
     /// `rising` names columns of whole numbers that mostly rise: they are delta-encoded, without a dictionary.
     pub(super) fn new(schema: SchemaRef, rising: &[&str], metadata: Vec<KeyValue>) -> Self {
-        let writer = (|| {
-            let level = ZstdLevel::try_new(ZSTD_LEVEL)?;
-            let mut properties = WriterProperties::builder()
-                .set_compression(Compression::ZSTD(level))
-                .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-                .set_created_by(concat!("stockpipe ", env!("CARGO_PKG_VERSION")).to_owned())
-                .set_key_value_metadata(Some(metadata));
-            for name in rising {
-                properties = properties
-                    .set_column_dictionary_enabled(ColumnPath::from(*name), false)
-                    .set_column_encoding(ColumnPath::from(*name), Encoding::DELTA_BINARY_PACKED);
-            }
+        Self::with(schema, properties(rising, metadata))
+    }
+
+    pub(super) fn with(schema: SchemaRef, properties: Result<WriterPropertiesBuilder, TableError>) -> Self {
+        let writer = properties.and_then(|properties| {
             ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties.build()))
-        })()
-        .map(Box::new)
-        .map_err(|e: parquet::errors::ParquetError| TableError::Encode(e.to_string()));
+                .map(Box::new)
+                .map_err(|e| TableError::Encode(e.to_string()))
+        });
         Self { schema, writer }
     }
 
@@ -76,6 +72,25 @@ impl File {
         let bytes = self.writer?.into_inner().map_err(|e| TableError::Encode(e.to_string()))?;
         Ok(Bytes::from(bytes))
     }
+}
+
+/// How every table is written.
+pub(super) fn properties(
+    rising: &[&str],
+    metadata: Vec<KeyValue>,
+) -> Result<WriterPropertiesBuilder, TableError> {
+    let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|e| TableError::Encode(e.to_string()))?;
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_created_by(concat!("stockpipe ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_key_value_metadata(Some(metadata));
+    for name in rising {
+        properties = properties
+            .set_column_dictionary_enabled(ColumnPath::from(*name), false)
+            .set_column_encoding(ColumnPath::from(*name), Encoding::DELTA_BINARY_PACKED);
+    }
+    Ok(properties)
 }
 
 /// The chunks of a file and its key-value metadata. `groups` picks row groups by their metadata.

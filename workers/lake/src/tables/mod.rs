@@ -8,12 +8,14 @@
 
 mod dead;
 mod file;
+mod merge;
 mod raw;
 mod rows;
 
 use market::{ErrorKind, Timestamp};
 
 pub use dead::{DeadWriter, OwnedDeadLetter, read_dead};
+pub use merge::{Merged, merge};
 pub use raw::{OwnedRawRow, RawWriter, read_raw};
 pub use rows::{BarWriter, read_bars, read_bars_between};
 

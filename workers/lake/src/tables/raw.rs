@@ -19,6 +19,9 @@ use super::{
 };
 use crate::limits::CHUNK_ROWS;
 
+/// Columns that mostly rise.
+pub(super) const RISING: [&str; 4] = ["ts", "kafka_offset", "record_ts", "watermark"];
+
 fn schema() -> Schema {
     Schema::new(vec![
         Field::new("symbol", DataType::Utf8, false),
@@ -68,9 +71,8 @@ impl Default for RawWriter {
 impl RawWriter {
     /// An empty file.
     pub fn new() -> Self {
-        let rising = ["ts", "kafka_offset", "record_ts", "watermark"];
         Self {
-            file: File::new(Arc::new(schema()), &rising, Vec::new()),
+            file: File::new(Arc::new(schema()), &RISING, Vec::new()),
             columns: Columns::default(),
             extent: Extent::default(),
         }

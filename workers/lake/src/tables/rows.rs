@@ -26,6 +26,8 @@ use super::{
 };
 use crate::limits::CHUNK_ROWS;
 
+/// Columns that mostly rise.
+pub(super) const RISING: [&str; 4] = ["window_start", "window_end", "last_offset", "write_ts"];
 const SCHEMA_HASH: &str = "stockpipe.schema_hash";
 const INDICATORS: &str = "stockpipe.indicators";
 
@@ -116,8 +118,7 @@ impl BarWriter {
     }
 
     fn with(indicators: Option<&[String]>, metadata: Vec<KeyValue>) -> Self {
-        let rising = ["window_start", "window_end", "last_offset", "write_ts"];
-        let file = File::new(Arc::new(schema(indicators)), &rising, metadata);
+        let file = File::new(Arc::new(schema(indicators)), &RISING, metadata);
         let typed = indicators.map(<[String]>::len);
         Self { file, typed, columns: Self::columns(typed), extent: Extent::default() }
     }

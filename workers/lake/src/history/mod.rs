@@ -1,17 +1,23 @@
 //! The committed view: what all partitions have stored, as a reader may rely on it.
 //!
 //! A file is committed from the moment its commit record stands; its rename to the final name follows. So a reader
-//! takes what stands at final names, and the files of each partition's *newest* commit wherever they are.
+//! takes what stands at final names, and the files of each partition's *newest* commit wherever they are. A compaction
+//! swaps files by one record of its own: see `view`, which is the set of files at one moment. A file that goes under a
+//! reader makes it look again, so rows are never seen twice nor left out.
+
+mod view;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use commitlog::{Commit, FileRef, FormatError, Layout, Table, recovery};
+use commitlog::{Commit, FormatError, Layout, Table, recovery};
+use futures::{StreamExt, TryStreamExt, stream};
 use market::{ErrorKind, FeatureRow, Span, Symbol, Timestamp};
 use windowing::Counters;
 
 use crate::{
-    Lake, LakeError,
+    Entry, Lake, LakeError,
+    limits::{HISTORY_READS, VIEW_ATTEMPTS},
     tables::{self, OwnedDeadLetter, OwnedRawRow, TableError},
 };
 
@@ -71,20 +77,23 @@ pub struct PartitionHead {
 /// The newest commit of every partition, by partition.
 pub async fn commits(lake: &dyn Lake, root: &str) -> Result<Vec<Commit>, HistoryError> {
     let layout = Layout::new(root);
-    let mut logs: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for entry in lake.list(&layout.logs()).await? {
+    newest(lake, &layout, &lake.list(&layout.logs()).await?).await
+}
+
+/// The newest commit of every partition among the files of the logs.
+async fn newest(lake: &dyn Lake, layout: &Layout, listed: &[Entry]) -> Result<Vec<Commit>, HistoryError> {
+    let mut logs: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for entry in listed {
         if let Some(p) = layout.partition_of_log(&entry.path) {
-            logs.entry(p).or_default().push(entry.path);
+            logs.entry(p).or_default().push(&entry.path);
         }
     }
-    let mut newest = Vec::new();
-    for (p, paths) in logs {
-        if let Some(seq) = recovery::newest(&layout, p, paths.iter().map(String::as_str)) {
-            let path = layout.commit(p, seq);
-            newest.push(Commit::decode(&path, &lake.read(&path).await?)?);
-        }
-    }
-    Ok(newest)
+    let newest = logs.into_iter().filter_map(|(p, paths)| Some((p, recovery::newest(layout, p, paths)?)));
+    let reading = newest.map(|(p, seq)| layout.commit(p, seq)).map(|path| async move {
+        let bytes = lake.read(&path).await?;
+        Ok(Commit::decode(&path, &bytes)?)
+    });
+    stream::iter(reading.collect::<Vec<_>>()).buffered(HISTORY_READS).try_collect().await
 }
 
 /// Where every partition stands.
@@ -118,28 +127,65 @@ pub fn now_of(heads: &[PartitionHead]) -> Option<Timestamp> {
     heads.iter().filter(near).filter_map(|h| h.watermark).min()
 }
 
-/// The committed files of a table, by final path: where each is to be read for the moment. Who reads one that has gone
-/// from there looks at its final path.
+/// The committed files of a table at one moment, by final path: where each is to be read for the moment. Who reads one
+/// that has gone from there looks at its final path, and asks again where it has gone from that too.
 pub async fn files(
     lake: &dyn Lake,
     root: &str,
     table: &Table,
 ) -> Result<BTreeMap<String, String>, HistoryError> {
-    let layout = Layout::new(root);
-    let newest = commits(lake, root).await?;
-    let listed = lake.list(&layout.table(table)).await?;
-    let mut files: BTreeMap<String, String> = listed
-        .into_iter()
-        .filter(|e| e.path.ends_with(".parquet"))
-        .map(|e| (e.path.clone(), e.path))
-        .collect();
-    for FileRef { path, tmp, .. } in newest.into_iter().flat_map(|c| c.files).filter(|f| f.table == *table) {
-        files.entry(path).or_insert(tmp);
-    }
-    Ok(files)
+    view::files(lake, root, table).await
 }
 
-/// Reads one file, at its final name if it has been renamed meanwhile. `None`: retention took it.
+/// What `decode` makes of every committed file of a table, by final path.
+async fn load<T: Send>(
+    lake: &dyn Lake,
+    root: &str,
+    table: &Table,
+    decode: impl Fn(&str, Bytes) -> Result<Vec<T>, HistoryError>,
+) -> Result<BTreeMap<String, Vec<T>>, HistoryError> {
+    let mut have: BTreeMap<String, Vec<T>> = BTreeMap::new();
+    let mut view = files(lake, root, table).await?;
+    for _ in 0..VIEW_ATTEMPTS {
+        let missing: Vec<(String, String)> = view
+            .iter()
+            .filter(|(path, _)| !have.contains_key(*path))
+            .map(|(path, at)| (path.clone(), at.clone()))
+            .collect();
+        let reading = missing.into_iter().map(|(path, at)| async move {
+            let found = read(lake, &at, &path).await?;
+            Ok::<_, HistoryError>((path, found))
+        });
+        let mut arriving = stream::iter(reading).buffer_unordered(HISTORY_READS);
+        let mut gone = Vec::new();
+        while let Some((path, found)) = arriving.try_next().await? {
+            match found {
+                Some(bytes) => {
+                    have.insert(path.clone(), decode(&path, bytes)?);
+                }
+                None => gone.push(path),
+            }
+        }
+        if gone.is_empty() {
+            return Ok(have);
+        }
+        // Compaction or retention took files away. The new view tells which: what it names still is retention's, which
+        // is on its way to the rest.
+        let now = files(lake, root, table).await?;
+        have.retain(|path, _| now.contains_key(path));
+        if now == view {
+            return Ok(have);
+        }
+        view = now;
+    }
+    Err(LakeError::Unavailable {
+        path: Layout::new(root).table(table),
+        reason: "files are merged or removed faster than they can be read".to_owned(),
+    }
+    .into())
+}
+
+/// Reads one file, at its final name if it has been renamed meanwhile. `None`: it has gone.
 async fn read(lake: &dyn Lake, at: &str, path: &str) -> Result<Option<Bytes>, HistoryError> {
     for candidate in [at, path] {
         match lake.read(candidate).await {
@@ -161,21 +207,24 @@ pub async fn bars(
     to: Option<Timestamp>,
     symbols: &[Symbol],
 ) -> Result<Vec<FeatureRow>, HistoryError> {
+    let inside = |row: &FeatureRow| {
+        from.is_none_or(|f| row.window_start >= f)
+            && to.is_none_or(|t| row.window_start < t)
+            && (symbols.is_empty() || symbols.contains(&row.symbol))
+    };
+    let table = Table::Bars(name.to_owned());
+    let files = load(lake, root, &table, |path, bytes| {
+        let mut rows = tables::read_bars_between(bytes, from, to).map_err(|e| e.at(path))?;
+        rows.retain(inside);
+        Ok(rows)
+    });
     let mut rows: BTreeMap<(Symbol, Timestamp), FeatureRow> = BTreeMap::new();
-    for (path, at) in files(lake, root, &Table::Bars(name.to_owned())).await? {
-        let Some(bytes) = read(lake, &at, &path).await? else { continue };
-        for row in tables::read_bars_between(bytes, from, to).map_err(|e| e.at(&path))? {
-            let inside =
-                from.is_none_or(|f| row.window_start >= f) && to.is_none_or(|t| row.window_start < t);
-            if !inside || !(symbols.is_empty() || symbols.contains(&row.symbol)) {
-                continue;
-            }
-            let key = (row.symbol.clone(), row.window_start);
-            match rows.get(&key) {
-                Some(other) if other.write_ts >= row.write_ts => {}
-                _ => {
-                    rows.insert(key, row);
-                }
+    for row in files.await?.into_values().flatten() {
+        let key = (row.symbol.clone(), row.window_start);
+        match rows.get(&key) {
+            Some(other) if other.write_ts >= row.write_ts => {}
+            _ => {
+                rows.insert(key, row);
             }
         }
     }
@@ -184,24 +233,18 @@ pub async fn bars(
 
 /// Committed raw rows, in (generation, partition, offset) order.
 pub async fn raw(lake: &dyn Lake, root: &str) -> Result<Vec<OwnedRawRow>, HistoryError> {
-    let mut rows = Vec::new();
-    for (path, at) in files(lake, root, &Table::Raw).await? {
-        if let Some(bytes) = read(lake, &at, &path).await? {
-            rows.extend(tables::read_raw(bytes).map_err(|e| e.at(&path))?);
-        }
-    }
+    let files =
+        load(lake, root, &Table::Raw, |path, bytes| Ok(tables::read_raw(bytes).map_err(|e| e.at(path))?));
+    let mut rows: Vec<_> = files.await?.into_values().flatten().collect();
     rows.sort_by_key(|r| (r.generation, r.partition, r.offset));
     Ok(rows)
 }
 
 /// Committed dead letters, in (generation, partition, offset) order.
 pub async fn dead(lake: &dyn Lake, root: &str) -> Result<Vec<OwnedDeadLetter>, HistoryError> {
-    let mut rows = Vec::new();
-    for (path, at) in files(lake, root, &Table::Dead).await? {
-        if let Some(bytes) = read(lake, &at, &path).await? {
-            rows.extend(tables::read_dead(bytes).map_err(|e| e.at(&path))?);
-        }
-    }
+    let files =
+        load(lake, root, &Table::Dead, |path, bytes| Ok(tables::read_dead(bytes).map_err(|e| e.at(path))?));
+    let mut rows: Vec<_> = files.await?.into_values().flatten().collect();
     rows.sort_by_key(|r| (r.generation, r.partition, r.offset));
     Ok(rows)
 }
