@@ -64,7 +64,6 @@ impl World {
             metrics: Metrics::new(),
             status: Arc::new(Status::new()),
             clock: tick_log::system_clock(),
-            ownership: Arc::new(StaticOwnership::new(0..partitions)),
         };
         Ok(Self { components, settings, ticks, now_ms, _dir: dir })
     }

@@ -150,6 +150,9 @@ pub struct Commit {
     pub fences: Vec<u64>,
     /// Of a `gap` commit: what was lost.
     pub gap: Option<Gap>,
+    /// Offsets at or after `end` that are to be passed over by hand, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skips: Vec<u64>,
 }
 
 impl Commit {
@@ -241,6 +244,7 @@ pub(crate) mod tests {
             state: Some(StateRef { full: "a".into(), deltas: vec!["b".into()] }),
             fences: vec![0],
             gap: None,
+            skips: vec![],
         }
     }
 

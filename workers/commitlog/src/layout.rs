@@ -5,7 +5,7 @@
 //! bars/name=1m/date=2026-11-22/g01-p00003-<start>-<end>.parquet
 //! dead-letters/date=2026-11-22/g01-p00003-<start>-<end>.parquet
 //! _pending/p=00003/g01-p00003-<start>-<end>.parquet              finals that the feature store did not take in time
-//! _log/p=00003/00000000000000000042.commit  …042.state  anchor-2026-11-22-…042.state
+//! _log/p=00003/00000000000000000042.commit  …042.state  anchor-2026-11-22-…042.state  skip-<offset>
 //! _tmp/p=00003/e=000017-<nonce>/…                                only that claimant writes here
 //! ```
 //! Numbers are zero-padded so that the order of names is the order of numbers.
@@ -27,6 +27,8 @@ pub enum LogName {
     State(u64),
     /// `anchor-DATE-N.state`
     Anchor(String, u64),
+    /// `skip-OFFSET`
+    Skip(u64),
 }
 
 impl Layout {
@@ -57,6 +59,11 @@ impl Layout {
             Some(date) => format!("{}/anchor-{date}-{seq:020}.state", self.log(partition)),
             None => format!("{}/{seq:020}.state", self.log(partition)),
         }
+    }
+
+    /// The mark that the record at `offset` is to be passed over.
+    pub fn skip(&self, partition: u32, offset: u64) -> String {
+        format!("{}/skip-{offset:020}", self.log(partition))
     }
 
     /// Directory of everything uncommitted of one partition.
@@ -112,6 +119,9 @@ impl Layout {
             let (date, seq) = anchor.strip_suffix(".state")?.rsplit_once('-')?;
             return Some(LogName::Anchor(date.to_owned(), number(seq)?));
         }
+        if let Some(offset) = name.strip_prefix("skip-") {
+            return number(offset).map(LogName::Skip);
+        }
         match name.rsplit_once('.')? {
             (seq, "commit") => Some(LogName::Commit(number(seq)?)),
             (seq, "state") => Some(LogName::State(number(seq)?)),
@@ -145,6 +155,7 @@ mod tests {
             assert_eq!(l.parse_log(3, &l.state(3, 42, None)), Some(LogName::State(42)));
             let anchor = l.state(3, 42, Some("2026-11-22"));
             assert_eq!(l.parse_log(3, &anchor), Some(LogName::Anchor("2026-11-22".into(), 42)));
+            assert_eq!(l.parse_log(3, &l.skip(3, 42)), Some(LogName::Skip(42)));
             assert_eq!(l.partition_of_log(&anchor), Some(3));
             assert_eq!(l.parse_log(4, &anchor), None);
             let bar = l.data(&Table::Bars("1m".into()), "2026-11-22", 1, 3, 0, 9);
@@ -152,7 +163,9 @@ mod tests {
         }
         let l = Layout::new("/data");
         assert_eq!(l.commit(3, 42), "data/_log/p=00003/00000000000000000042.commit");
-        for junk in ["x.commit", "42.commit", "00000000000000000042.commit.1", "00000000000000000042"] {
+        for junk in
+            ["skip-42", "x.commit", "42.commit", "00000000000000000042.commit.1", "00000000000000000042"]
+        {
             assert_eq!(l.parse_log(3, &format!("data/_log/p=00003/{junk}")), None, "{junk}");
         }
     }

@@ -84,6 +84,18 @@ pub fn fence(newest: Option<&Commit>, genesis: impl FnOnce() -> Commit, nonce: &
     fence
 }
 
+/// How many fences stand behind the newest record that is none, `newest` included: how often the partition was taken
+/// without anything being stored.
+pub fn fences_since_data(newest: &Commit) -> u32 {
+    let mut next = newest.seq + 1;
+    let run = newest.fences.iter().rev().take_while(|seq| {
+        let is_next = **seq + 1 == next;
+        next = **seq;
+        is_next
+    });
+    u32::try_from(run.count()).unwrap_or(u32::MAX)
+}
+
 /// How the log stands to what was committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogCheck {
@@ -101,15 +113,17 @@ pub enum LogCheck {
     },
 }
 
+/// What is wrong with a topic of another identity.
+pub fn re_created(was: &str, is: &str) -> String {
+    format!("the topic was re-created: its id was {was} and is {is}")
+}
+
 /// Compares a topic with the newest commit: its identity, its bounds (`low` = first offset, `high` = next offset to be
 /// written) and the digest of the last consumed record, read again where it is still there.
 pub fn check_log(commit: &Commit, topic_id: &str, low: u64, high: u64, reread: Option<&str>) -> LogCheck {
     let diverged = |reason: String| LogCheck::Diverged { reason };
     if commit.topic_id != topic_id {
-        return diverged(format!(
-            "the topic was re-created: its id was {} and is {topic_id}",
-            commit.topic_id
-        ));
+        return diverged(re_created(&commit.topic_id, topic_id));
     }
     if high < commit.end {
         return diverged(format!(
@@ -164,6 +178,10 @@ mod tests {
             newest = fence(Some(&newest), || unreachable!(), &format!("n{n}"));
         }
         assert_eq!((newest.seq, newest.epoch, newest.start, newest.end), (81, 57, 9, 9));
+        assert_eq!(fences_since_data(&newest), FENCES_KEPT as u32);
+        assert_eq!(fences_since_data(&example(41, 0, 9)), 0);
+        let once = fence(Some(&Commit { seq: 90, ..newest.clone() }), || unreachable!(), "n");
+        assert_eq!(fences_since_data(&once), 1);
         assert_eq!(newest.state, example(41, 0, 9).state);
         assert_eq!(newest.write_ts, example(41, 0, 9).write_ts);
         assert_eq!(newest.fences.len(), FENCES_KEPT);

@@ -71,6 +71,8 @@ pub fn sweepable<'a>(
         Some(LogName::Commit(seq)) => {
             seq < kept_from && !newest.fences.contains(&seq) && !anchored.contains(&seq)
         }
+        // A mark is of use until its record is committed; one more commit, and a reader that is behind has seen it.
+        Some(LogName::Skip(offset)) => offset < newest.start,
         Some(LogName::State(seq)) => seq < kept_from && !in_state(path),
         Some(LogName::Anchor(date, seq)) => seq < kept_from && !live_anchor(&date) && !in_state(path),
     };

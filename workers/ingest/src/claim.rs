@@ -1,20 +1,23 @@
 //! Taking a partition over: finish what the predecessor committed, fence it, read state back, recognise the log.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use commitlog::{Commit, Gap, Kind, StateFile, StateKind, StateRef, recovery, recovery::LogCheck};
-use lake::{LakeError, tables};
-use tick_log::Bounds;
-use windowing::{Control, Partition};
-
-use crate::{
-    Error, OnGap,
-    context::Context,
-    lakeside::Claim,
-    limits,
-    machine::{last_record, state_entry},
+use commitlog::{
+    Commit, FileRef, Kind, LogName, StateFile, StateRef,
+    recovery::{self, LogCheck},
 };
+use futures::{StreamExt, TryStreamExt, stream};
+use lake::{LakeError, tables};
+use tick_log::{Bounds, LogError};
+use windowing::Partition;
+
+use crate::{Error, context::Context, lakeside::Claim, limits, machine::last_record};
 
 /// A partition that is ours.
 pub(crate) struct Claimed {
@@ -22,46 +25,121 @@ pub(crate) struct Claimed {
     /// The newest commit: our fence, or a control commit behind it.
     pub head: Commit,
     pub partition: Partition,
+    /// Marked offsets that are not committed yet.
+    pub skips: BTreeSet<u64>,
+    /// The log as it was at the claim, and how it stands to the newest commit.
+    pub bounds: Bounds,
+    pub check: LogCheck,
 }
 
-/// Takes `p` over. `nonce` must be new.
-pub(crate) async fn claim(cx: &Context, p: u32, nonce: &str) -> Result<Claimed, Error> {
-    let bounds = cx.persist(p, "log", || cx.ticks.bounds(p)).await?;
-    let (claim, head) = fence(cx, p, nonce, bounds).await?;
-    claim.sweep_dead(cx, &head).await?;
-    let partition = restore(cx, p, &head).await?;
-    let mut claimed = Claimed { claim: Arc::new(claim), head, partition };
-    match check_log(cx, p, &claimed.head, bounds).await? {
+/// Who takes a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claimant {
+    /// A worker that is to keep it.
+    Worker,
+    /// A command that changes something and lets it go.
+    Command,
+}
+
+/// What the nonces of commands begin with: whoever finds itself fenced by one may claim again at once.
+const COMMAND: &str = "command-";
+
+/// True where the claimant of `nonce` has let the partition go by now, or will in a moment.
+pub(crate) fn is_of_command(nonce: &str) -> bool {
+    nonce.starts_with(COMMAND)
+}
+
+/// Takes `p` over as a worker does: lost records and other semantics are written down, or halt it.
+pub(crate) async fn claim(cx: &Context, p: u32) -> Result<Claimed, Error> {
+    let mut claimed = take(cx, p, Claimant::Worker).await?;
+    match claimed.check.clone() {
         LogCheck::Continue => {}
         LogCheck::Diverged { reason } => return Err(Error::LogDiverged { partition: p, reason }),
         LogCheck::Gap { to } => claimed.gap(cx, to).await?,
     }
-    if claimed.partition.semantics().hash() != cx.settings.semantics.hash() {
-        claimed.reconfigure(cx, bounds.high).await?;
+    let new_skips = claimed.skips.iter().any(|o| !claimed.head.skips.contains(o));
+    if new_skips || claimed.partition.semantics().hash() != cx.settings.semantics.hash() {
+        claimed.reconfigure(cx).await?;
     }
     Ok(claimed)
 }
 
-/// Finishes the newest commit and puts a fence behind it; again from the start when its number is taken meanwhile.
-async fn fence(cx: &Context, p: u32, nonce: &str, bounds: Bounds) -> Result<(Claim, Commit), Error> {
+/// Takes `p` over and reads its state back; what the log's state means is the caller's to decide.
+pub(crate) async fn take(cx: &Context, p: u32, by: Claimant) -> Result<Claimed, Error> {
+    let nonce = nonce(cx, p, by);
+    cx.persist(p, "log", || cx.refresh_ticks()).await?;
+    let ticks = cx.ticks();
+    let bounds = cx.persist(p, "log", || ticks.bounds(p)).await?;
+    let (claim, head, skips) = fence(cx, p, &nonce, bounds).await?;
+    let (swept, partition) = tokio::join!(claim.sweep_dead(cx, &head), restore(cx, p, &head));
+    swept?;
+    let partition = partition?;
+    let check = check_log(cx, p, &head, bounds).await?;
+    let skips = skips.into_iter().filter(|o| *o >= head.end).collect();
+    Ok(Claimed { claim: Arc::new(claim), head, partition, skips, bounds, check })
+}
+
+/// Identifies one claim: two hashes under keys that the operating system drew.
+fn nonce(cx: &Context, p: u32, by: Claimant) -> String {
+    let seed = (std::process::id(), p, cx.fresh(), (cx.components.clock)());
+    let prefix = if by == Claimant::Command { COMMAND } else { "" };
+    format!("{prefix}{:016x}{:016x}", RandomState::new().hash_one(seed), RandomState::new().hash_one(seed))
+}
+
+/// What a command writes with before it has taken anything.
+pub(crate) fn command(cx: &Context, p: u32) -> Claim {
+    Claim::new(p, 0, nonce(cx, p, Claimant::Command))
+}
+
+/// The number of the newest record of `p`, as a listing shows it.
+pub(crate) async fn newest(cx: &Context, p: u32) -> Result<Option<u64>, LakeError> {
+    let listed = cx.components.lake.list(&cx.layout.log(p)).await?;
+    Ok(recovery::newest(&cx.layout, p, listed.iter().map(|e| e.path.as_str())))
+}
+
+/// Finishes the newest commit and puts a fence behind it; again from the start when its number is taken meanwhile. Also
+/// gives the marks of records to pass over.
+async fn fence(
+    cx: &Context,
+    p: u32,
+    nonce: &str,
+    bounds: Bounds,
+) -> Result<(Claim, Commit, Vec<u64>), Error> {
     let lake = &cx.components.lake;
-    let mut seen = None;
+    let (mut seen, mut waited) = (None, 0);
     for _ in 0..limits::CLAIM_ATTEMPTS {
         let dir = cx.layout.log(p);
         let listed = cx.persist(p, "lake", || lake.list(&dir)).await?;
         let reader = Claim::new(p, 0, nonce.to_owned());
+        let mark = |e: &lake::Entry| match cx.layout.parse_log(p, &e.path) {
+            Some(LogName::Skip(offset)) => Some(offset),
+            _ => None,
+        };
+        let skips: Vec<u64> = listed.iter().filter_map(mark).collect();
         let newest = match recovery::newest(&cx.layout, p, listed.iter().map(|e| e.path.as_str())) {
             Some(seq) => reader.look(cx, seq).await?,
             None => None,
         };
         if let Some(newest) = &newest {
             reader.finish(cx, &newest.files).await?;
+            if cx.settings.fence_backoff && recovery::fences_since_data(newest) > waited {
+                waited = recovery::fences_since_data(newest);
+                let pause = Duration::from_secs(1 << waited.min(limits::FENCE_BACKOFF_MAX));
+                tracing::info!(
+                    partition = p,
+                    fences = waited,
+                    "fenced in turns: waiting {pause:?} before the next"
+                );
+                tokio::time::sleep(pause).await;
+                // Whoever has it may have committed meanwhile.
+                continue;
+            }
         }
         let fence = recovery::fence(newest.as_ref(), || genesis(cx, p, bounds.low), nonce);
         seen = Some(fence.seq);
         let claim = Claim::new(p, fence.epoch, nonce.to_owned());
         if claim.place(cx, &fence).await? {
-            return Ok((claim, fence));
+            return Ok((claim, fence, skips));
         }
     }
     Err(Error::Fenced { partition: p, seq: seen.unwrap_or_default() })
@@ -85,7 +163,7 @@ fn genesis(cx: &Context, p: u32, low: u64) -> Commit {
         max_ts: None,
         watermark: None,
         record_ms: 0,
-        topic_id: cx.ticks.id(),
+        topic_id: cx.ticks().id(),
         last: None,
         counters: serde_json::to_value(windowing::Counters::default()).unwrap_or_default(),
         pending: Vec::new(),
@@ -93,6 +171,7 @@ fn genesis(cx: &Context, p: u32, low: u64) -> Commit {
         state: None,
         fences: Vec::new(),
         gap: None,
+        skips: Vec::new(),
     }
 }
 
@@ -100,8 +179,8 @@ async fn read(cx: &Context, p: u32, path: &str) -> Result<Bytes, Error> {
     cx.persist(p, "lake", || cx.components.lake.read(path)).await
 }
 
-async fn state_payload(cx: &Context, p: u32, path: &str) -> Result<Vec<u8>, Error> {
-    Ok(StateFile::decode(path, &read(cx, p, path).await?)?.payload)
+async fn state_payload(cx: &Context, p: u32, path: String) -> Result<Vec<u8>, Error> {
+    Ok(StateFile::decode(&path, &read(cx, p, &path).await?)?.payload)
 }
 
 /// Reads state and the duplicate set back, as of `head`.
@@ -109,100 +188,59 @@ async fn restore(cx: &Context, p: u32, head: &Commit) -> Result<Partition, Error
     let Some(StateRef { full, deltas }) = &head.state else {
         return Ok(Partition::new(cx.settings.semantics.clone(), p, head.generation)?);
     };
-    let payload = state_payload(cx, p, full).await?;
-    let mut changes = Vec::with_capacity(deltas.len());
-    for path in deltas {
-        changes.push(state_payload(cx, p, path).await?);
-    }
+    let paths: Vec<String> = [full].into_iter().chain(deltas).cloned().collect();
+    let payloads = stream::iter(paths).map(|path| state_payload(cx, p, path)).buffered(limits::RESTORE_READS);
+    let mut payloads: Vec<Vec<u8>> = payloads.try_collect().await?;
+    let changes = payloads.split_off(1);
+    let payload = payloads.pop().unwrap_or_default();
     let mut partition = Partition::decode_stored(&payload, &changes)
         .map_err(|source| Error::State { file: deltas.last().unwrap_or(full).clone(), source })?;
     let mut rows = Vec::new();
-    for file in &head.recent {
-        let bytes = match read(cx, p, &file.path).await {
-            Ok(bytes) => bytes,
-            Err(Error::Lake(LakeError::NotFound { .. })) => {
-                return Err(Error::FileLost { partition: p, path: file.path.clone(), state: "missing" });
-            }
-            Err(e) => return Err(e),
-        };
-        if crc32c::crc32c(&bytes) != file.crc {
-            return Err(Error::FileLost { partition: p, path: file.path.clone(), state: "torn" });
-        }
-        rows.extend(tables::read_raw(bytes).map_err(|e| e.at(&file.path))?);
+    let recent = stream::iter(head.recent.clone());
+    let mut files = recent.map(|file| whole(cx, p, file)).buffered(limits::RESTORE_READS);
+    while let Some(read) = files.next().await {
+        let (path, bytes) = read?;
+        rows.extend(tables::read_raw(bytes).map_err(|e| e.at(&path))?);
     }
+    drop(files);
     partition.rebuild_dedup(rows.iter().map(tables::OwnedRawRow::dedup));
     Ok(partition)
 }
 
+/// A committed file, which must be as it was written.
+async fn whole(cx: &Context, p: u32, file: FileRef) -> Result<(String, Bytes), Error> {
+    let lost = |path: &str, state| Error::FileLost { partition: p, path: path.to_owned(), state };
+    match read(cx, p, &file.path).await {
+        Ok(bytes) if crc32c::crc32c(&bytes) == file.crc => Ok((file.path, bytes)),
+        Ok(_) => Err(lost(&file.path, "torn")),
+        Err(Error::Lake(LakeError::NotFound { .. })) => Err(lost(&file.path, "missing")),
+        Err(e) => Err(e),
+    }
+}
+
 /// Reads the last consumed record again, where the log still has it, and compares.
-async fn check_log(cx: &Context, p: u32, head: &Commit, bounds: Bounds) -> Result<LogCheck, Error> {
-    let id = cx.ticks.id();
+async fn check_log(cx: &Context, p: u32, head: &Commit, mut bounds: Bounds) -> Result<LogCheck, Error> {
+    let ticks = cx.ticks();
+    let id = ticks.id();
     let mut digest = None;
     if let Some(last) = &head.last
         && id == head.topic_id
-        && (bounds.low..bounds.high).contains(&last.offset)
     {
-        let wait = std::time::Duration::ZERO;
-        let batch = cx.persist(p, "log", || cx.ticks.read(p, last.offset, 1, wait)).await?;
-        digest = batch.get(0).map(|record| last_record(&record).digest);
+        // A log that is slow may give nothing in time: the record is there for as long as the bounds say so.
+        while digest.is_none() && (bounds.low..bounds.high).contains(&last.offset) {
+            let read = || async {
+                match ticks.read(p, last.offset, 1, limits::REREAD_WAIT).await {
+                    Err(LogError::OffsetOutOfRange { .. } | LogError::Recreated { .. }) => Ok(None),
+                    batch => batch.map(Some),
+                }
+            };
+            if let Some(batch) = cx.persist(p, "log", read).await? {
+                digest = batch.get(0).filter(|r| r.offset == last.offset).map(|r| last_record(&r).digest);
+            }
+            if digest.is_none() {
+                bounds = cx.persist(p, "log", || ticks.bounds(p)).await?;
+            }
+        }
     }
     Ok(recovery::check_log(head, &id, bounds.low, bounds.high, digest.as_deref()))
-}
-
-impl Claimed {
-    /// Goes on behind lost records, with a durable note of the loss; or halts.
-    async fn gap(&mut self, cx: &Context, to: u64) -> Result<(), Error> {
-        let (p, from) = (self.head.partition, self.head.end);
-        if cx.settings.on_gap == OnGap::Halt {
-            return Err(Error::Gap { partition: p, from, to });
-        }
-        tracing::warn!(partition = p, from, to, "the log has dropped records: recording the gap");
-        cx.figures.gap(p, to - from);
-        self.partition.control(Control::Gap { to })?;
-        self.control_commit(cx, Kind::Gap, to).await
-    }
-
-    /// Changes the semantics from here on. T is set ahead of anything that a predecessor may have written under the old
-    /// ones without committing it.
-    async fn reconfigure(&mut self, cx: &Context, high: u64) -> Result<(), Error> {
-        let uncommitted = i64::try_from(high.saturating_sub(self.head.end)).unwrap_or(i64::MAX);
-        let ahead = (cx.components.clock)().saturating_add(limits::T_AHEAD_MS).saturating_mul(1_000);
-        let t_floor = self.partition.write_ts().saturating_add(uncommitted).max(ahead);
-        let semantics = cx.settings.semantics.clone();
-        tracing::info!(partition = self.head.partition, "the semantics have changed: config commit");
-        self.partition.control(Control::Config { semantics, t_floor })?;
-        self.control_commit(cx, Kind::Config, self.head.end).await
-    }
-
-    /// A commit that stores no records: the state after a control, in full.
-    async fn control_commit(&mut self, cx: &Context, kind: Kind, end: u64) -> Result<(), Error> {
-        let p = &self.partition;
-        let (partition, seq) = (self.head.partition, self.head.seq + 1);
-        // An anchor: who computes rows again must meet every control, however long ago it was.
-        let path = cx.layout.state(partition, seq, self.head.date.as_deref());
-        let state = StateFile { kind: StateKind::Full, partition, seq, payload: p.encode_full() };
-        let (mut file, bytes) = state_entry(path.clone(), Bytes::from(state.encode()));
-        file.tmp = self.claim.write(cx, ".state", bytes).await?;
-        let record = Commit {
-            seq,
-            kind,
-            semantics_hash: p.semantics().hash(),
-            start: self.head.end,
-            end,
-            files: vec![file],
-            write_ts: p.write_ts(),
-            max_ts: p.max_ts(),
-            watermark: p.watermark(),
-            counters: serde_json::to_value(p.counters()).unwrap_or_default(),
-            state: Some(StateRef { full: path, deltas: Vec::new() }),
-            gap: (kind == Kind::Gap).then_some(Gap { from: self.head.end, to: end }),
-            ..self.head.clone()
-        };
-        if !self.claim.place(cx, &record).await? {
-            return Err(Error::Fenced { partition, seq });
-        }
-        self.claim.finish(cx, &record.files).await?;
-        self.head = record;
-        Ok(())
-    }
 }

@@ -1,4 +1,6 @@
 //! What the parts of a running worker share, and how they try again.
+//!
+//! Cheap to clone. The worker has one; every partition works with a clone whose `shutdown` ends that partition alone.
 
 use std::{
     fmt::Display,
@@ -9,24 +11,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-use commitlog::Layout;
+use commitlog::{Commit, Layout};
 use market::{ErrorKind, Timestamp};
+use parking_lot::RwLock;
 use runtime::Shutdown;
-use tick_log::Topic;
+use tick_log::{LogError, Topic};
 
-use crate::{Components, Error, Settings, figures::Figures, limits};
+use crate::{
+    Components, Error, Settings, budget::Budget, conditions::ConditionKind, figures::Figures, limits,
+    placing::Placing, quiet::Quiet,
+};
 
+#[derive(Clone)]
 pub(crate) struct Context {
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     pub components: Components,
     pub layout: Layout,
-    pub figures: Figures,
+    pub figures: Arc<Figures>,
     pub shutdown: Shutdown,
-    pub ticks: Arc<dyn Topic>,
     pub features: Arc<dyn Topic>,
+    pub budget: Arc<Budget>,
+    pub placing: Arc<Placing>,
+    pub quiet: Arc<Quiet>,
     pub started: Instant,
+    /// The topic of ticks: another handle when it was made again.
+    ticks: Arc<RwLock<Arc<dyn Topic>>>,
     /// Names of temporary files are never used twice.
-    names: AtomicU64,
+    names: Arc<AtomicU64>,
 }
 
 impl Context {
@@ -35,21 +46,59 @@ impl Context {
         figures.budget(settings.budget_bytes);
         let ticks = components.log.topic(&settings.ticks_topic).await?;
         let features = components.log.topic(&settings.features_topic).await?;
-        let (found, configured) = (ticks.partitions(), settings.semantics.partitions);
-        if found != configured {
-            return Err(Error::PartitionsChanged { topic: settings.ticks_topic, found, configured });
-        }
         Ok(Self {
             layout: Layout::new(&settings.root),
-            figures,
+            figures: Arc::new(figures),
             shutdown,
-            ticks,
             features,
+            budget: Arc::new(Budget::new(settings.budget_bytes)),
+            placing: Arc::default(),
+            quiet: Arc::default(),
             started: Instant::now(),
-            names: AtomicU64::new(0),
-            settings,
+            ticks: Arc::new(RwLock::new(ticks)),
+            names: Arc::default(),
+            settings: Arc::new(settings),
             components,
         })
+    }
+
+    /// The same, with an end of its own.
+    pub fn with_shutdown(&self, shutdown: Shutdown) -> Self {
+        Self { shutdown, ..self.clone() }
+    }
+
+    /// The topic of ticks.
+    pub fn ticks(&self) -> Arc<dyn Topic> {
+        self.ticks.read().clone()
+    }
+
+    /// Looks the topic up by its name; true when it is another one than before. Later reads go to the new one.
+    pub async fn refresh_ticks(&self) -> Result<bool, LogError> {
+        let found = self.components.log.topic(&self.settings.ticks_topic).await?;
+        let known = self.ticks();
+        let other = found.id() != known.id();
+        if other || found.partitions() != known.partitions() {
+            *self.ticks.write() = found;
+        }
+        Ok(other)
+    }
+
+    /// Fails where the topic is not the one that `record` was read from any more. A log that does not answer in time
+    /// says nothing: what was read before it fell silent was read from the topic that was last seen.
+    pub async fn same_topic(&self, record: &Commit) -> Result<(), Error> {
+        let ticks = self.ticks();
+        let looked = tokio::time::timeout(limits::FACTS_PATIENCE, ticks.verify()).await;
+        let diverged = |reason| Err(Error::LogDiverged { partition: record.partition, reason });
+        match looked {
+            Ok(Err(LogError::Recreated { had, has, .. })) => {
+                diverged(commitlog::recovery::re_created(&had, &has))
+            }
+            Ok(Err(e @ LogError::UnknownTopic { .. })) => Err(e.into()),
+            _ if ticks.id() != record.topic_id => {
+                diverged(commitlog::recovery::re_created(&record.topic_id, &ticks.id()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Time since the worker's start: the machine's only clock.
@@ -66,6 +115,34 @@ impl Context {
     pub fn cut(&self) -> Option<String> {
         let kept = i64::try_from(self.settings.retention?.as_millis()).unwrap_or(i64::MAX);
         Some(Timestamp::from_millis((self.components.clock)().saturating_sub(kept)).date())
+    }
+
+    /// Returns when the ownership can be relied upon. Whoever is not sure is told soon that it is sure again or that its
+    /// partitions are lost; a lost partition drops what waits here.
+    pub async fn until_sure(&self) {
+        while !self.components.ownership.is_sure() {
+            tokio::time::sleep(limits::SURE_EVERY).await;
+        }
+    }
+
+    /// Says that a store did not do what it was asked, without flooding anything.
+    pub fn failing(&self, partition: u32, sink: &str, error: &Error, pause: Duration) {
+        self.figures.retried(sink, error.kind());
+        let status = &self.components.status;
+        status.update(partition, |s| s.reason = Some(error.to_string()));
+        status.raise(ConditionKind::of_store(sink), Some(partition), error.to_string());
+        if let Some(unsaid) = self.quiet.says(partition, &format!("{sink}: {}", error.kind().as_str())) {
+            let pause_ms = pause.as_millis() as u64;
+            tracing::warn!(partition, sink, pause_ms, unsaid, "trying again: {error}");
+        }
+    }
+
+    /// The store works again.
+    pub fn works(&self, partition: u32, sink: &str) {
+        let status = &self.components.status;
+        status.update(partition, |s| s.reason = None);
+        status.clear(ConditionKind::of_store(sink), Some(partition));
+        self.quiet.over(partition, sink);
     }
 
     /// Repeats `op` while it fails in a passing way: for ever while running, for a bounded time while draining.
@@ -86,7 +163,7 @@ impl Context {
             let error: Error = match op().await {
                 Ok(value) => {
                     if failed {
-                        self.components.status.update(partition, |s| s.reason = None);
+                        self.works(partition, sink);
                     }
                     return Ok(value);
                 }
@@ -101,9 +178,7 @@ impl Context {
                 return Err(error);
             }
             failed = true;
-            self.figures.retried(sink, error.kind());
-            self.components.status.update(partition, |s| s.reason = Some(error.to_string()));
-            tracing::warn!(partition, sink, pause_ms = pause.as_millis() as u64, "trying again: {error}");
+            self.failing(partition, sink, &error, pause);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.shutdown.cancelled() => return Err(error),

@@ -20,8 +20,8 @@ pub enum Error {
     },
     /// The topic is not the one that was read from.
     #[error(
-        "partition {partition}: LogDiverged: {reason}; restore the old log, or, if the new one is meant, give the pipeline \
-         an empty lake and an empty feature store"
+        "partition {partition}: LogDiverged: {reason}; restore the old log, or, if the new one is meant, run \
+         `stockpipe accept-topic`"
     )]
     LogDiverged {
         /// The partition.
@@ -31,7 +31,7 @@ pub enum Error {
     },
     /// Records were removed before they were read.
     #[error(
-        "partition {partition}: the log has dropped offsets {from}..{to} before they were read; set `source.onGap: \
+        "partition {partition}: Gap: the log has dropped offsets {from}..{to} before they were read; set `source.onGap: \
          Record` to go on with a recorded gap, or restore the log"
     )]
     Gap {
@@ -55,10 +55,29 @@ pub enum Error {
         /// Partitions configured.
         configured: u32,
     },
+    /// Records of one key replace each other in the topic.
+    #[error(
+        "Compacted: topic {topic} is compacted, so ticks of a symbol replace each other: set its cleanup.policy to delete, \
+         or use a new topic"
+    )]
+    Compacted {
+        /// The topic.
+        topic: String,
+    },
+    /// A record cannot be passed over by hand.
+    #[error("partition {partition}: offset {offset} cannot be skipped: {reason}")]
+    NotSkipped {
+        /// The partition.
+        partition: u32,
+        /// The record's offset.
+        offset: u64,
+        /// Why not.
+        reason: String,
+    },
     /// A committed file is at neither of its names, or has another length.
     #[error(
-        "partition {partition}: the committed file {path} is {state}: restore it from a backup, or start with \
-         an empty lake, into which everything that the log still has is read again; nothing was skipped"
+        "partition {partition}: the committed file {path} is {state}: run `stockpipe fsck`, restore it from a backup, or \
+         start with an empty lake, into which everything that the log still has is read again; nothing was skipped"
     )]
     FileLost {
         /// The partition.
@@ -82,7 +101,7 @@ pub enum Error {
     /// Decode or step panicked.
     #[error(
         "partition {partition} halted at offset {offset}: {message}. Nothing was skipped; please report this, with the \
-         record at that offset"
+         record at that offset; `stockpipe skip` passes it"
     )]
     Panicked {
         /// The partition.
@@ -120,7 +139,10 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Fenced { .. } => ErrorKind::Fenced,
-            Error::LogDiverged { .. } | Error::PartitionsChanged { .. } => ErrorKind::Misconfigured,
+            Error::LogDiverged { .. } | Error::PartitionsChanged { .. } | Error::Compacted { .. } => {
+                ErrorKind::Misconfigured
+            }
+            Error::NotSkipped { .. } => ErrorKind::Refused,
             Error::Gap { .. } | Error::FileLost { .. } => ErrorKind::Corrupt,
             Error::State { source, .. } => source.kind(),
             Error::Semantics(e) => e.kind(),

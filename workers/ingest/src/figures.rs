@@ -22,6 +22,7 @@ pub(crate) struct Figures {
     late: IntCounterVec,
     future: IntCounterVec,
     keying: IntCounterVec,
+    misplaced: IntCounterVec,
     state_bytes: IntGaugeVec,
     emitted: IntCounterVec,
     emit_latency: HistogramVec,
@@ -71,6 +72,7 @@ impl Figures {
             late: m.counter("late_records_total", "Ticks late for a window.", &["window"])?,
             future: m.counter("future_records_total", "Ticks too far ahead of their record time.", &[])?,
             keying: m.counter("keying_violations_total", "Ticks whose key is not their symbol.", &[])?,
+            misplaced: m.counter("misplaced_symbols_total", "Symbols seen in two partitions.", &[])?,
             state_bytes: m.int_gauge("window_state_bytes", "Bytes of state.", p)?,
             emitted: m.counter(
                 "window_emitted_total",
@@ -156,6 +158,10 @@ impl Figures {
         self.gaps.with_label_values(&[partition.to_string()]).inc_by(records);
     }
 
+    pub fn misplaced(&self) {
+        self.misplaced.with_label_values::<&str>(&[]).inc();
+    }
+
     pub fn conflict(&self) {
         self.conflicts.with_label_values::<&str>(&[]).inc();
     }
@@ -164,6 +170,30 @@ impl Figures {
         self.halted.with_label_values(&[partition.to_string()]).set(1);
         if matches!(error, Error::Fenced { .. }) {
             self.fenced.with_label_values::<&str>(&[]).inc();
+        }
+    }
+
+    /// A partition is taken: nothing halts it.
+    pub fn taken(&self, partition: u32) {
+        self.halted.with_label_values(&[partition.to_string()]).set(0);
+    }
+
+    /// A partition is another worker's: its gauges would stand still here.
+    pub fn left(&self, partition: u32) {
+        let p = &partition.to_string();
+        for gauge in [&self.lag_seconds, &self.progress, &self.watermark, &self.watermark_delay] {
+            let _ = gauge.remove_label_values(&[p]);
+        }
+        for gauge in [&self.commit_age, &self.commit_watermark] {
+            let _ = gauge.remove_label_values(&[p]);
+        }
+        for gauge in
+            [&self.lag_records, &self.state_bytes, &self.sink_pending, &self.commit_sequence, &self.halted]
+        {
+            let _ = gauge.remove_label_values(&[p]);
+        }
+        for stage in ["state", "files"] {
+            let _ = self.used.remove_label_values(&[stage, p]);
         }
     }
 

@@ -8,10 +8,11 @@ use commitlog::{
     recovery::{self, Placed, Redo},
     upkeep,
 };
+use futures::{StreamExt, TryStreamExt, stream};
 use lake::{Lake, LakeError};
 use parking_lot::Mutex;
 
-use crate::{Error, context::Context};
+use crate::{Error, context::Context, limits};
 
 /// One take-over of one partition: everything it writes before a commit lies in a directory of its own.
 pub(crate) struct Claim {
@@ -42,11 +43,11 @@ impl Claim {
         let dir = self.dir(cx);
         cx.persist(self.partition, "lake", || async {
             let tmp = format!("{dir}/{:08}{suffix}", cx.fresh());
-            let written = self.lake(cx).create(&tmp, bytes.clone()).await;
-            if written.is_err() {
-                self.abandoned.lock().push(tmp.clone());
-            }
-            written.map(|()| tmp)
+            // Abandoned until it is complete: also where the partition is lost in the middle of it.
+            self.abandoned.lock().push(tmp.clone());
+            self.lake(cx).create(&tmp, bytes.clone()).await?;
+            self.abandoned.lock().retain(|path| *path != tmp);
+            Ok::<_, LakeError>(tmp)
         })
         .await
     }
@@ -74,6 +75,7 @@ impl Claim {
         let tmp = self.write(cx, &suffix, Bytes::from(record.encode())).await?;
         let placed = cx
             .persist(self.partition, "lake", || async {
+                cx.until_sure().await;
                 let Err(answer) = self.lake(cx).rename_no_overwrite(&tmp, &path).await else {
                     return Ok(true);
                 };
@@ -120,16 +122,33 @@ impl Claim {
         let own = format!("{}/", self.dir(cx));
         let lake = self.lake(cx);
         let tmp = cx.layout.tmp(self.partition);
-        let listed = cx.persist(self.partition, "lake", || lake.list(&tmp)).await?;
-        for entry in listed.iter().filter(|e| !e.path.starts_with(&own)) {
-            cx.persist(self.partition, "lake", || lake.delete(&entry.path)).await?;
-        }
         let spilled = format!("{}/p={:05}", cx.layout.table(&commitlog::Table::Pending), self.partition);
-        let listed = cx.persist(self.partition, "lake", || lake.list(&spilled)).await?;
-        for entry in listed.iter().filter(|e| head.pending.iter().all(|f| f.path != e.path)) {
-            cx.persist(self.partition, "lake", || lake.delete(&entry.path)).await?;
-        }
-        Ok(())
+        let list = |dir: String| async move { cx.persist(self.partition, "lake", || lake.list(&dir)).await };
+        let (tmp, spilled) = tokio::try_join!(list(tmp), list(spilled))?;
+        let needed = |path: &str| head.pending.iter().any(|f| f.path == path);
+        let dead = tmp.into_iter().filter(|e| !e.path.starts_with(&own));
+        let dead = dead.chain(spilled.into_iter().filter(|e| !needed(&e.path)));
+        let dead: Vec<String> = dead.map(|e| e.path).collect();
+        stream::iter(dead)
+            .map(|path| async move { cx.persist(self.partition, "lake", || lake.delete(&path)).await })
+            .buffer_unordered(limits::DELETES)
+            .try_collect()
+            .await
+    }
+
+    /// Places a record at a name of its own that nobody may replace; false where the name is taken.
+    pub async fn mark(&self, cx: &Context, path: &str, bytes: Bytes) -> Result<bool, Error> {
+        let tmp = self.write(cx, ".mark", bytes).await?;
+        cx.persist(self.partition, "lake", || async {
+            match self.lake(cx).rename_no_overwrite(&tmp, path).await {
+                Ok(()) => Ok(true),
+                Err(answer) => match self.lake(cx).stat(path).await? {
+                    Some(_) => Ok(false),
+                    None => Err(answer),
+                },
+            }
+        })
+        .await
     }
 
     /// Upkeep between commits: half-written files, records and states that nothing needs, raw data past its retention.

@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
-/// Bytes for open and frozen files and unacknowledged rows of all partitions, by default.
-pub const BUDGET_BYTES: usize = 112 << 20;
-/// Least share of the budget that one partition gets, in bytes.
+/// Bytes for open and frozen files of all partitions, by default: of 192 MiB in all, beside fetched records, state and
+/// rows on their way.
+pub const BUDGET_BYTES: usize = 96 << 20;
+/// Bytes of records that all partitions hold or fetch.
+pub const FETCH_BYTES: usize = 32 << 20;
+/// Bytes of state, duplicate sets included, of all partitions above which a worker says that it is too much.
+pub const STATE_BYTES: usize = 48 << 20;
+/// Least share of unacknowledged rows that one partition gets, in bytes.
 pub const SHARE_BYTES_MIN: usize = 256 << 10;
-/// Bytes of one read from the log.
+/// Bytes of one read from the log at most.
 pub const READ_BYTES: usize = 1 << 20;
+/// Bytes of one read from the log at least, however many partitions there are.
+pub const READ_BYTES_MIN: usize = 64 << 10;
 /// How long a read waits at the log's end.
 pub const READ_WAIT: Duration = Duration::from_millis(250);
 /// Records of one commit at most.
@@ -48,3 +55,44 @@ pub const SWEEP_AFTER: Duration = Duration::from_secs(3_600);
 pub const STATUS_EVERY: Duration = Duration::from_millis(100);
 /// How often the log's end is asked for while there is a backlog.
 pub const LAG_EVERY: Duration = Duration::from_secs(1);
+/// Least time between two log lines of one partition that say the same.
+pub const SAY_AGAIN: Duration = Duration::from_secs(60);
+/// Reasons kept apart in the log before old ones are forgotten.
+pub const QUIET_REASONS: usize = 4_096;
+/// How often the topic's set-up is looked at while working.
+pub const FACTS_EVERY: Duration = Duration::from_secs(15);
+/// How long a look at the topic before a commit may take: a log that does not answer holds no commit up.
+pub const FACTS_PATIENCE: Duration = Duration::from_secs(2);
+/// How often a writer that is not sure of its partitions looks again.
+pub const SURE_EVERY: Duration = Duration::from_millis(20);
+/// How long the state of a lost partition stays in memory.
+pub const PARK_FOR: Duration = Duration::from_secs(600);
+/// How long before the end of its time a hand-over is broken off.
+pub const HAND_OVER_MARGIN: Duration = Duration::from_millis(500);
+/// How long a leaving worker waits for its ownership to end.
+pub const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
+/// How often a halted partition's log is looked at: whoever does something about it leaves a commit there.
+pub const HALT_LOOK_EVERY: Duration = Duration::from_secs(10);
+/// When a halted partition is tried again though nothing was seen to have been done.
+pub const HALT_RETRY: Duration = Duration::from_secs(300);
+/// How long a fenced worker leaves a partition alone that is still said to be its: no other worker can rely on having it
+/// for longer (a session and a drain).
+pub const FENCED_WAIT: Duration = Duration::from_secs(30);
+/// Greatest k of the 2^k seconds before a fence without ownership.
+pub const FENCE_BACKOFF_MAX: u32 = 6;
+/// State files and raw files read at once in a restore.
+pub const RESTORE_READS: usize = 8;
+/// Files deleted at once.
+pub const DELETES: usize = 8;
+/// How long a worker without partitions waits for the first word of its ownership before it counts as ready.
+pub const SETTLE: Duration = Duration::from_secs(15);
+/// Symbols of a worker whose partitions are remembered to find one in two.
+pub const PLACED_SYMBOLS: usize = 1_000_000;
+/// How long a batch waits for the log to say where it ends.
+pub const END_PATIENCE: Duration = Duration::from_secs(1);
+/// Longest pause between two reads of a log that does not answer.
+pub const READ_BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// How long after midnight, by the clock here, an idle partition waits before it says that a day is over: clocks differ.
+pub const DAY_GRACE: Duration = Duration::from_secs(600);
+/// How long one re-reading of the last consumed record waits for it.
+pub const REREAD_WAIT: Duration = Duration::from_millis(500);

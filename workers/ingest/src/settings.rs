@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use feature_store::FeatureStore;
 use lake::Lake;
-use tick_log::{Clock, Log};
+use tick_log::{Clock, Log, Ownership};
 use windowing::Semantics;
 
 use crate::{Status, limits};
@@ -36,6 +36,17 @@ pub enum OnGap {
     Record,
 }
 
+/// What a partition that halts does to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnHalt {
+    /// They drain, and the worker ends with the halt's error: one process for one person, who is to see it.
+    #[default]
+    DrainAll,
+    /// They go on: the worker stays up, is not ready, and says which partition stands still and why. The partition is
+    /// tried again when somebody has done something about it.
+    Keep,
+}
+
 /// Plain settings of one worker.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -43,8 +54,6 @@ pub struct Settings {
     pub pipeline: String,
     /// Directory below the lake under which everything lies; empty = the lake itself.
     pub root: String,
-    /// The partitions this worker owns.
-    pub partitions: Vec<u32>,
     /// What time, windows and bars mean.
     pub semantics: Arc<Semantics>,
     /// When commits are due.
@@ -61,15 +70,19 @@ pub struct Settings {
     pub retention: Option<Duration>,
     /// Bytes of one read from the log.
     pub read_bytes: usize,
+    /// What to do about the other partitions when one halts.
+    pub on_halt: OnHalt,
+    /// Wait before a fence, the longer the more fences stand behind the newest data: where nobody but the fence says
+    /// who owns a partition, two claimants must not take it from each other without end.
+    pub fence_backoff: bool,
 }
 
 impl Settings {
-    /// Settings with every default, owning all partitions of `semantics`.
+    /// Settings with every default.
     pub fn new(pipeline: &str, semantics: Arc<Semantics>) -> Self {
         Self {
             pipeline: pipeline.to_owned(),
             root: String::new(),
-            partitions: (0..semantics.partitions).collect(),
             semantics,
             roll: Roll::default(),
             budget_bytes: limits::BUDGET_BYTES,
@@ -78,6 +91,8 @@ impl Settings {
             on_gap: OnGap::Halt,
             retention: None,
             read_bytes: limits::READ_BYTES,
+            on_halt: OnHalt::DrainAll,
+            fence_backoff: false,
         }
     }
 }
@@ -87,6 +102,8 @@ impl Settings {
 pub struct Components {
     /// Ticks come from here, rows go here. Both topics must exist.
     pub log: Arc<dyn Log>,
+    /// Who says which partitions to work on.
+    pub ownership: Arc<dyn Ownership>,
     /// Where commits go.
     pub lake: Arc<dyn Lake>,
     /// Where rows go.

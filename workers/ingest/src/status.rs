@@ -1,11 +1,19 @@
 //! How a worker stands: one entry a partition, read by `/status`, by `local` and by tests.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use market::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
 use windowing::Counters;
+
+use crate::{Condition, conditions::ConditionKind};
 
 /// What a partition is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -22,6 +30,8 @@ pub enum Phase {
     Draining,
     /// Everything written.
     Drained,
+    /// Lost for the moment: nothing is written, what was made is kept in case it comes back.
+    Parked,
     /// Stopped by an error that waiting does not heal.
     Halted,
 }
@@ -73,6 +83,9 @@ pub struct PartitionStatus {
 #[derive(Debug, Default)]
 pub struct Status {
     partitions: Mutex<BTreeMap<u32, PartitionStatus>>,
+    conditions: Mutex<BTreeMap<(ConditionKind, Option<u32>), String>>,
+    /// It is known what to work on, be it nothing.
+    settled: AtomicBool,
     /// Commits asked for so far.
     commit: watch::Sender<u64>,
 }
@@ -95,15 +108,31 @@ impl Status {
         sum
     }
 
-    /// True when every partition has been restored: the readiness of the worker.
+    /// True when every partition of this worker, if it has any, was restored and none stands still: its readiness.
     pub fn is_ready(&self) -> bool {
-        let partitions = self.lock();
-        !partitions.is_empty() && partitions.values().all(|p| p.phase != Phase::Restoring)
+        let waits = |p: &PartitionStatus| matches!(p.phase, Phase::Restoring | Phase::Parked | Phase::Halted);
+        self.settled.load(Ordering::Relaxed) && !self.lock().values().any(waits)
+    }
+
+    /// What is not as it should be.
+    pub fn conditions(&self) -> Vec<Condition> {
+        let conditions = self.conditions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let condition = |((kind, partition), message): (&(ConditionKind, Option<u32>), &String)| Condition {
+            kind: kind.as_str(),
+            message: message.clone(),
+            partition: *partition,
+        };
+        conditions.iter().map(condition).collect()
     }
 
     /// First offset of a partition that is not applied.
     pub(crate) fn offset(&self, partition: u32) -> u64 {
         self.lock().get(&partition).map_or(0, |p| p.offset)
+    }
+
+    /// Number of a partition's newest commit, where it is known.
+    pub(crate) fn sequence(&self, partition: u32) -> Option<u64> {
+        self.lock().get(&partition).and_then(|p| p.sequence)
     }
 
     /// Asks every partition to commit what it has read, as if its roll age had passed: a reader of the lake is waiting.
@@ -118,7 +147,42 @@ impl Status {
 
     /// The JSON of `/status`.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::json!({"partitions": self.partitions(), "counters": self.counters()})
+        serde_json::json!({
+            "ready": self.is_ready(),
+            "conditions": self.conditions(),
+            "partitions": self.partitions(),
+            "counters": self.counters(),
+        })
+    }
+
+    /// A condition holds from now on. True when it did not.
+    pub(crate) fn raise(&self, kind: ConditionKind, partition: Option<u32>, message: String) -> bool {
+        let mut conditions = self.conditions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        conditions.insert((kind, partition), message).is_none()
+    }
+
+    /// A condition does not hold any more.
+    pub(crate) fn clear(&self, kind: ConditionKind, partition: Option<u32>) {
+        let mut conditions = self.conditions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        conditions.remove(&(kind, partition));
+    }
+
+    /// A partition is taken again: what halted it is over.
+    pub(crate) fn taken(&self, partition: u32) {
+        let mut conditions = self.conditions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        conditions.retain(|(kind, p), _| *p != Some(partition) || !kind.is_halt());
+    }
+
+    /// A partition is another worker's now: it is no more told of. The commits that it had.
+    pub(crate) fn forget(&self, partition: u32) -> u64 {
+        let mut conditions = self.conditions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        conditions.retain(|(_, p), _| *p != Some(partition));
+        self.lock().remove(&partition).map_or(0, |p| p.commits)
+    }
+
+    /// It is known what to work on.
+    pub(crate) fn settle(&self) {
+        self.settled.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn update(&self, partition: u32, change: impl FnOnce(&mut PartitionStatus)) {

@@ -22,3 +22,5 @@ pub const GAPS: usize = 16;
 pub const SPAN: Span = Span::from_secs(3_660 * 86_400);
 /// Ticks that one pane may claim to hold in a stored state; a count, far above what a partition sees in a lifetime.
 pub const STORED_COUNT: u64 = 1 << 60;
+/// New symbols that a partition remembers for whoever asks which they are.
+pub const NEWCOMERS: usize = 100_000;

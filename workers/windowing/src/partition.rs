@@ -47,6 +47,8 @@ pub struct Partition {
     pub(crate) counters: Counters,
     /// Symbols that left since the last delta.
     pub(crate) removed: BTreeSet<Symbol>,
+    /// Symbols that came since somebody asked; no part of the state.
+    pub(crate) newcomers: Vec<Symbol>,
     /// The next delta must say everything: the configuration changed.
     pub(crate) complete_next: bool,
     /// No end of any symbol is before this, microseconds. May be too early, never too late.
@@ -79,6 +81,7 @@ impl Partition {
             symbols: Symbols::default(),
             counters: Counters::default(),
             removed: BTreeSet::new(),
+            newcomers: Vec::new(),
             complete_next: false,
             next_close: i64::MAX,
             next_leave: i64::MAX,
@@ -182,6 +185,9 @@ impl Partition {
     pub(crate) fn admit(&mut self, name: &str) -> Option<usize> {
         let symbol = Symbol::parse(name).ok()?;
         self.removed.remove(&symbol);
+        if self.newcomers.len() < limits::NEWCOMERS {
+            self.newcomers.push(symbol.clone());
+        }
         Some(self.symbols.insert(SymbolState::new(symbol, &self.plan), i64::MAX))
     }
 
@@ -361,6 +367,16 @@ impl Partition {
     /// Counts since the first record.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// The symbols held, in no order.
+    pub fn symbols(&self) -> impl Iterator<Item = &Symbol> {
+        self.symbols.states.iter().map(|s| &s.symbol)
+    }
+
+    /// Symbols that came since the last call: up to a limit, where nobody asks.
+    pub fn take_newcomers(&mut self) -> Vec<Symbol> {
+        std::mem::take(&mut self.newcomers)
     }
 
     /// Symbols held.

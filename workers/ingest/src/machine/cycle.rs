@@ -8,7 +8,7 @@ use lake::tables::BarWriter;
 use market::Timestamp;
 
 use super::{Effect, Machine, open::Made, open::Place};
-use crate::{Error, limits::ACK_GRACE};
+use crate::{Error, budget::Room, limits::ACK_GRACE};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -59,6 +59,23 @@ impl Cycle {
         }
     }
 
+    /// The effects that the stage waits for.
+    pub fn again(&self, out: &mut Vec<Effect>) {
+        match self.stage {
+            Stage::Writing => out.extend(self.contents.iter().enumerate().filter_map(|(file, content)| {
+                let bytes = content.clone()?;
+                Some(Effect::Write { file, bytes })
+            })),
+            Stage::Acks(_) => {}
+            Stage::Placing => out.push(Effect::Commit(Box::new(self.record.clone()))),
+            Stage::Moving => out.push(self.moves()),
+        }
+    }
+
+    fn moves(&self) -> Effect {
+        Effect::Move { files: self.record.files.clone(), end: self.record.end }
+    }
+
     fn add(&mut self, file: FileRef, bytes: Bytes, out: &mut Vec<Effect>) {
         out.push(Effect::Write { file: self.record.files.len(), bytes: bytes.clone() });
         self.record.files.push(file);
@@ -72,7 +89,8 @@ impl Machine {
         let (start, end) = (self.head.end, self.position);
         let p = &mut self.partition;
         let day = self.day.take();
-        let date = day.map(date_of).or_else(|| self.head.date.clone());
+        // Arrival dates never go back, not even behind an empty commit that a clock ahead of the log's has dated.
+        let date = day.map(date_of).max(self.head.date.clone());
         let shown_date = date.clone().unwrap_or_else(|| date_of(0));
         let place = Place {
             date: &shown_date,
@@ -114,6 +132,7 @@ impl Machine {
             last: self.last.clone(),
             counters: serde_json::to_value(p.counters()).unwrap_or_default(),
             pending: Vec::new(),
+            skips: self.plan.skips.iter().copied().collect(),
             state: Some(upkeep::state_after(self.head.state.as_ref(), form, state_path)),
             gap: None,
             date,
@@ -131,6 +150,9 @@ impl Machine {
         }
         self.opened = None;
         self.asked = false;
+        if self.room == Room::Commit {
+            self.room = Room::Free;
+        }
         self.cycle = Some(cycle);
         self.settle(now, out)
     }
@@ -194,7 +216,7 @@ impl Machine {
         self.commits += 1;
         self.committed_at = Some(now);
         self.confirmed = now;
-        out.push(Effect::Move(cycle.record.files.clone()));
+        out.push(cycle.moves());
     }
 
     pub(super) fn moved(&mut self, now: Duration, out: &mut Vec<Effect>) {
@@ -235,7 +257,7 @@ pub(crate) fn state_entry(path: String, bytes: Bytes) -> (FileRef, Bytes) {
     (file, bytes)
 }
 
-fn date_of(day: i64) -> String {
+pub(super) fn date_of(day: i64) -> String {
     const DAY_MICROS: i64 = 86_400_000_000;
     Timestamp::from_micros(day.saturating_mul(DAY_MICROS)).date()
 }

@@ -19,14 +19,18 @@ use std::{sync::Arc, time::Duration};
 
 use commitlog::{Commit, FileRef, LastRecord};
 use indicators::IndicatorSet;
-use market::{FeatureRow, Record, RecordBatch, RowName, Timestamp};
+use market::{FeatureRow, Record, RecordBatch, RowName, Symbol, Timestamp};
 use sha2::{Digest, Sha256};
 use windowing::Partition;
 
 pub(crate) use self::cycle::state_entry;
 pub use self::protocol::{Effect, Input, Plan};
 use self::{cycle::Cycle, open::Open, outbox::Outbox, provisional::Provisional};
-use crate::{Error, Phase, limits};
+use crate::{
+    Error, Phase,
+    budget::{Room, Usage},
+    limits,
+};
 
 /// What the rows in flight are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +59,7 @@ pub struct Machine {
     /// The newest commit; ours.
     head: Commit,
     open: Open,
+    room: Room,
     opened: Option<Duration>,
     /// A commit was asked for.
     asked: bool,
@@ -90,6 +95,7 @@ impl Machine {
         let set = IndicatorSet::parse(&semantics.indicators).map_err(windowing::InvalidSemantics::from)?;
         Ok(Self {
             open: Open::new(bars, set.columns().to_vec()),
+            room: Room::Free,
             opened: None,
             asked: false,
             position: head.end,
@@ -132,6 +138,11 @@ impl Machine {
         &self.partition
     }
 
+    /// Symbols that came since the last call.
+    pub fn take_newcomers(&mut self) -> Vec<Symbol> {
+        self.partition.take_newcomers()
+    }
+
     /// The newest commit.
     pub fn head(&self) -> &Commit {
         &self.head
@@ -152,7 +163,23 @@ impl Machine {
 
     /// Bytes of open and frozen files and of finals in memory.
     pub fn open_bytes(&self) -> usize {
-        self.open.bytes() + self.cycle.as_ref().map_or(0, Cycle::bytes) + self.outbox.bytes()
+        let files = self.usage();
+        files.open + files.frozen + self.outbox.bytes()
+    }
+
+    /// Bytes of files.
+    pub fn usage(&self) -> Usage {
+        Usage { open: self.open.bytes(), frozen: self.cycle.as_ref().map_or(0, Cycle::bytes) }
+    }
+
+    /// Record time of the next record to be applied, where it has been read.
+    pub fn next_record_ms(&self) -> Option<i64> {
+        self.held.as_ref().and_then(|(batch, at)| batch.get(*at)).map(|r| r.record_ms)
+    }
+
+    /// True while it works: neither draining nor ended.
+    pub fn is_running(&self) -> bool {
+        self.phase == Phase::Running
     }
 
     /// Finals that store or log have not acknowledged.
@@ -167,7 +194,7 @@ impl Machine {
 
     /// True when a limit forbids to apply more.
     fn is_full(&self) -> bool {
-        let files = self.cycle.is_some() && self.open.bytes() >= self.plan.share_bytes / 2;
+        let files = self.room == Room::Full;
         let rows = self.outbox.pending() >= limits::PENDING_ROWS;
         let memory = self.cycle.is_some() && self.outbox.bytes() >= 2 * self.plan.pending_bytes;
         files || rows || memory
@@ -220,6 +247,12 @@ impl Machine {
                 self.provisional.log_end(now);
             }
             Input::Batch(batch) => self.held = Some((batch, 0)),
+            Input::Passed(next) => self.position = self.position.max(next),
+            Input::Room(room, pending_bytes) => {
+                (self.room, self.plan.pending_bytes) = (room, pending_bytes);
+            }
+            Input::Day(day) => self.day_began(day, now, out)?,
+            Input::Resumed => self.resume(now, out),
             Input::Written { file, tmp } => {
                 if let Some(cycle) = &mut self.cycle {
                     cycle.written(file, tmp, now);
@@ -269,7 +302,8 @@ impl Machine {
     fn go_on(&mut self, now: Duration, out: &mut Vec<Effect>) -> Result<(), Error> {
         self.apply(now, out)?;
         let old = self.due().is_some_and(|due| now >= due) || self.phase == Phase::Draining;
-        if old && self.cycle.is_none() && self.open.records > 0 {
+        let shed = self.room == Room::Commit;
+        if (old || shed) && self.cycle.is_none() && self.open.records > 0 {
             self.cut(now, out)?;
         }
         self.settle(now, out)?;
@@ -326,7 +360,11 @@ impl Machine {
             }
             self.day = Some(day);
             self.opened.get_or_insert(now);
-            self.partition.apply(record, &mut self.open);
+            if !self.plan.skips.is_empty() && self.plan.skips.remove(&record.offset) {
+                self.partition.skip(record, &mut self.open);
+            } else {
+                self.partition.apply(record, &mut self.open);
+            }
             self.open.records += 1;
             self.position = record.offset + 1;
             applied = true;
@@ -342,8 +380,34 @@ impl Machine {
     }
 
     fn is_large(&self) -> bool {
-        self.open.bytes() >= self.plan.roll.bytes.min(self.plan.share_bytes / 2)
-            || self.outbox.bytes() >= self.plan.pending_bytes
+        self.open.bytes() >= self.plan.roll.bytes || self.outbox.bytes() >= self.plan.pending_bytes
+    }
+
+    /// Where nothing arrives, one commit without records a day says that nothing will come for the days before.
+    fn day_began(&mut self, day: i64, now: Duration, out: &mut Vec<Effect>) -> Result<(), Error> {
+        let idle = self.phase == Phase::Running
+            && self.open.records == 0
+            && self.held.is_none()
+            && self.cycle.is_none();
+        if idle && self.head.date.as_deref().is_none_or(|date| *date < *cycle::date_of(day)) {
+            self.day = Some(day);
+            self.cut(now, out)?;
+        }
+        Ok(())
+    }
+
+    /// Asks again for everything that was on its way when the partition was lost. Nothing of it can hurt: files get new
+    /// names, a record is placed once, renames and rows are repeated with equal values.
+    fn resume(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        if let Some(cycle) = &self.cycle {
+            cycle.again(out);
+        }
+        if let Some(flight) = &mut self.flight {
+            (flight.retry, flight.failures) = (Some(now), 0);
+        }
+        (self.loading, self.confirming) = (false, false);
+        // Whoever resumes has just seen that the log's tail is ours.
+        self.confirmed = now;
     }
 
     /// Moves the finals that records have closed to the outbox.

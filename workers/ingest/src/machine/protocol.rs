@@ -1,12 +1,12 @@
 //! What goes into a machine and what comes out of it: the whole border between deciding and doing.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use commitlog::{Commit, FileRef, Layout};
 use market::{FeatureRow, RecordBatch};
 
-use crate::{Error, Roll};
+use crate::{Error, Roll, budget::Room};
 
 /// What a machine is told once.
 #[derive(Debug, Clone)]
@@ -15,12 +15,12 @@ pub struct Plan {
     pub layout: Layout,
     /// When commits are due.
     pub roll: Roll,
-    /// Bytes that this partition's open and frozen files may take.
-    pub share_bytes: usize,
     /// Bytes of unacknowledged finals in memory from which a commit is due.
     pub pending_bytes: usize,
     /// Delay of the first commit's due time is cut by so much, so that partitions do not commit together.
     pub stagger: Duration,
+    /// Offsets that somebody marked to be passed over.
+    pub skips: BTreeSet<u64>,
 }
 
 /// What happens to a machine.
@@ -28,6 +28,16 @@ pub struct Plan {
 pub enum Input {
     /// Records from the log; without records: the log's end was reached.
     Batch(RecordBatch),
+    /// The log holds no records before this offset that are not applied, but the end is not reached.
+    Passed(u64),
+    /// The worker's budget has changed: what this partition may do about its files, and bytes of rows on their way from
+    /// which a commit is due.
+    Room(Room, usize),
+    /// The log's end was in sight after this UTC day had begun: nothing comes any more for the days before.
+    Day(i64),
+    /// The partition was lost and has come back, and nobody else has written a commit meanwhile: whatever was on its way
+    /// is asked for again.
+    Resumed,
     /// File `file` of the commit in flight is durable at `tmp`.
     Written {
         /// Its index.
@@ -74,8 +84,13 @@ pub enum Effect {
     },
     /// Place a commit record; answer `Placed`.
     Commit(Box<Commit>),
-    /// Give files their final names; answer `Moved`.
-    Move(Vec<FileRef>),
+    /// Give files their final names, and say that everything before `end` is committed; answer `Moved`.
+    Move {
+        /// The files of the commit.
+        files: Vec<FileRef>,
+        /// The first offset that is not committed.
+        end: u64,
+    },
     /// Write rows to the feature store; answer `Upserted`.
     Upsert {
         /// The rows.

@@ -75,7 +75,7 @@ async fn another_log_is_recognised() {
     other.log.create_topic("ticks", 2, None).await.unwrap();
     let error = other.run(Arc::new(world.lake.clone())).await.unwrap_err();
     assert!(matches!(error, Error::LogDiverged { .. }), "{error}");
-    assert!(error.to_string().contains("empty lake"), "{error}");
+    assert!(error.to_string().contains("stockpipe accept-topic"), "{error}");
 }
 
 #[tokio::test]

@@ -21,9 +21,9 @@ async fn machine(world: &World) -> Machine {
     let plan = Plan {
         layout: Layout::new(""),
         roll: Roll::default(),
-        share_bytes: 1 << 20,
         pending_bytes: 1 << 20,
         stagger: Duration::ZERO,
+        skips: Default::default(),
     };
     Machine::new(plan, head, partition, Duration::ZERO).unwrap()
 }
@@ -69,7 +69,7 @@ async fn a_drain_does_not_wait_for_ever() {
                 committed = Some(*record);
                 Input::Placed(true)
             }
-            Some(Effect::Move(_)) => Input::Moved,
+            Some(Effect::Move { .. }) => Input::Moved,
             Some(Effect::Confirm(seq)) => Input::Confirmed { seq, taken: false },
             Some(Effect::Upsert { .. } | Effect::Sweep(_)) => continue,
             Some(other) => panic!("{other:?}"),

@@ -14,7 +14,7 @@ use ingest::{Components, Error, Roll, Settings, Status, Summary, dump::Dump};
 use lake::{Lake, MemoryLake, history};
 use market::{NewRecord, Span};
 use runtime::Shutdown;
-use tick_log::{Log, MemoryLog};
+use tick_log::{Log, MemoryLog, StaticOwnership};
 use windowing::{Dedup, Semantics, WindowSpec};
 
 pub const PARTITIONS: u32 = 2;
@@ -126,6 +126,7 @@ impl World {
         let clock = self.clock.clone();
         Components {
             log: self.log.clone(),
+            ownership: Arc::new(StaticOwnership::new(0..PARTITIONS)),
             lake,
             store: self.store.clone(),
             metrics: runtime::Metrics::new(),

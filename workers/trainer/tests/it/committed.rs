@@ -42,6 +42,7 @@ async fn commit(world: &World, rows: &[FeatureRow]) {
         state: None,
         fences: Vec::new(),
         gap: None,
+        skips: Vec::new(),
     };
     world.lake.create(&layout.commit(0, 0), Bytes::from(head.encode())).await.unwrap();
 }

@@ -1,0 +1,145 @@
+//! One byte budget for everything that a worker's partitions hold: open and frozen files, and rows on their way.
+//!
+//! Partitions come and go, and traffic is never spread evenly, so nobody has a fixed share of the files: while the sum
+//! is below half of the budget everybody goes on; above it the partition with most bytes in open files is to commit;
+//! at the whole budget nobody reads on until a commit has given bytes back. Rows on their way and the reads that are
+//! held have shares by the number of partitions, because a store that does not answer hits all of them alike.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::limits;
+
+/// Bytes that one partition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Files that take rows: a commit frees them.
+    pub open: usize,
+    /// Files of the commit in flight.
+    pub frozen: usize,
+}
+
+impl Usage {
+    fn sum(self) -> usize {
+        self.open + self.frozen
+    }
+}
+
+/// What a partition may do about its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Room {
+    /// Go on.
+    #[default]
+    Free,
+    /// Commit now: the sum is over half of the budget, and nobody holds more.
+    Commit,
+    /// Do not read on. The partition with most bytes commits.
+    Full,
+}
+
+#[derive(Debug)]
+pub(crate) struct Budget {
+    files: usize,
+    held: Mutex<BTreeMap<u32, Usage>>,
+    /// Changes when bytes came back after the budget was full, or when partitions come and go.
+    changed: watch::Sender<u64>,
+}
+
+impl Budget {
+    pub fn new(files: usize) -> Self {
+        Self { files: files.max(1), held: Mutex::default(), changed: watch::Sender::new(0) }
+    }
+
+    /// Changes with the room that partitions have.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// A partition comes.
+    pub fn enter(&self, partition: u32) {
+        self.held.lock().insert(partition, Usage::default());
+        self.changed.send_modify(|n| *n += 1);
+    }
+
+    /// A partition goes, with everything that it held.
+    pub fn leave(&self, partition: u32) {
+        self.held.lock().remove(&partition);
+        self.changed.send_modify(|n| *n += 1);
+    }
+
+    /// What `partition` holds now, and what it may do.
+    pub fn tell(&self, partition: u32, usage: Usage) -> Room {
+        let mut held = self.held.lock();
+        let before: usize = held.values().map(|u| u.sum()).sum();
+        let known = held.insert(partition, usage).unwrap_or_default();
+        let sum = before - known.sum() + usage.sum();
+        let most = held.values().map(|u| u.open).max().unwrap_or_default();
+        drop(held);
+        if before >= self.files && sum < self.files {
+            self.changed.send_modify(|n| *n += 1);
+        }
+        let largest = usage.open == most && usage.open > 0;
+        match () {
+            () if sum >= self.files / 2 && largest && usage.frozen == 0 => Room::Commit,
+            () if sum >= self.files => Room::Full,
+            () => Room::Free,
+        }
+    }
+
+    /// Bytes of rows on their way, and of one read, for each of the partitions there are now.
+    pub fn shares(&self, read_bytes: usize) -> (usize, usize) {
+        let partitions = self.held.lock().len().max(1);
+        let rows = (limits::PENDING_BYTES / partitions).max(limits::SHARE_BYTES_MIN);
+        // One read is applied while the next is on its way.
+        let read = (limits::FETCH_BYTES / partitions / 2).max(limits::READ_BYTES_MIN).min(read_bytes.max(1));
+        (rows, read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(open: usize) -> Usage {
+        Usage { open, frozen: 0 }
+    }
+
+    #[test]
+    fn whoever_holds_most_commits() {
+        let budget = Budget::new(1_000);
+        assert_eq!(budget.tell(0, open(300)), Room::Free);
+        assert_eq!(budget.tell(1, open(150)), Room::Free);
+        assert_eq!(budget.tell(1, open(200)), Room::Free, "over half, but another holds more");
+        assert_eq!(budget.tell(0, open(301)), Room::Commit);
+        assert_eq!(budget.tell(0, Usage { open: 10, frozen: 301 }), Room::Free, "frozen: on its way");
+        assert_eq!(budget.tell(1, open(201)), Room::Commit);
+    }
+
+    #[test]
+    fn a_full_budget_stops_all_and_says_when_it_is_over() {
+        let budget = Budget::new(1_000);
+        budget.tell(0, Usage { open: 10, frozen: 700 });
+        assert_eq!(budget.tell(1, Usage { open: 20, frozen: 280 }), Room::Full);
+        assert_eq!(budget.tell(0, Usage { open: 10, frozen: 700 }), Room::Full);
+        let mut changes = budget.changes();
+        changes.mark_unchanged();
+        budget.tell(1, open(20));
+        assert!(changes.has_changed().unwrap_or_default());
+        assert_eq!(budget.tell(0, Usage { open: 10, frozen: 700 }), Room::Free);
+    }
+
+    #[test]
+    fn one_alone_has_everything() {
+        let budget = Budget::new(1_000);
+        budget.enter(0);
+        let (rows, read) = budget.shares(1 << 20);
+        assert_eq!((rows, read), (limits::PENDING_BYTES, 1 << 20));
+        (1..64).for_each(|p| budget.enter(p));
+        let (less, read) = budget.shares(1 << 20);
+        assert!(less == rows / 64 && read < 1 << 20, "{less} {read}");
+        (1..64).for_each(|p| budget.leave(p));
+        assert_eq!(budget.shares(1 << 20).0, rows);
+    }
+}
