@@ -70,3 +70,5 @@ pub const TOPIC_CHECK: Duration = Duration::from_secs(5);
 pub const STALL: Duration = Duration::from_secs(20);
 /// Time between two log lines that say the same.
 pub const REPEAT: Duration = Duration::from_secs(30);
+/// How long a transaction that copies records is kept open for more of them.
+pub const TRANSFER: Duration = Duration::from_millis(50);

@@ -177,6 +177,20 @@ pub(super) fn member(
     Ok(config)
 }
 
+/// A member of a group that reads what it is assigned; its offsets are committed by transactions.
+pub(super) fn copier(settings: &KafkaSettings, group: &str) -> Result<ClientConfig, LogError> {
+    let mut config = data(settings)?;
+    config
+        .set("group.id", group)
+        .set("enable.partition.eof", "false")
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("group.instance.id", &settings.client_id)
+        .set("session.timeout.ms", "10000")
+        .set("heartbeat.interval.ms", "1000")
+        .set("max.poll.interval.ms", "120000");
+    Ok(config)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +213,7 @@ mod tests {
             producer(&s),
             transactional(&s, "id"),
             member(&s, "g", Some("pod-0"), seconds(10), seconds(1), seconds(60)),
+            copier(&s, "g"),
         ] {
             let config = config.unwrap();
             config.create_native_config().unwrap_or_else(|e| panic!("{e}: {config:?}"));

@@ -2,6 +2,7 @@
 //!
 //! - [`KafkaLog`] is the port: topics, records, notes;
 //! - [`KafkaOwnership`] says which partitions this process should work on, by membership in a consumer group;
+//! - [`Transfer`] copies one topic into another under new keys, each record once;
 //! - [`checks`] looks at a cluster for `stockpipe doctor`.
 //!
 //! What Kafka gives and what is added: offsets increase but are not contiguous, since transactions leave markers;
@@ -29,6 +30,7 @@ mod reader;
 mod settings;
 mod topic;
 mod transact;
+mod transfer;
 
 use std::{
     sync::Arc,
@@ -58,6 +60,7 @@ use crate::{Log, LogError, Topic, TopicFacts, error::check_topic, limits, memory
 pub use checks::checks;
 pub use group::{GroupTimes, KafkaOwnership};
 pub use settings::{KafkaSettings, Protocol, Security};
+pub use transfer::{Transfer, TransferSettings, Transferred};
 
 /// What all handles of one log share.
 struct Core {
