@@ -57,8 +57,9 @@ lint: ## Format check and clippy, warnings are errors
 fmt: ## Formats the sources
 	@$(CARGO) fmt --all
 
-generate: ## Writes the generated files (CRD YAML)
+generate: ## Writes the generated files (CRD YAML, the table of cases in the manual)
 	@$(CARGO) run --locked -q -p stockpipe-crds --bin crdgen
+	@$(CARGO) run --locked -q -p stockpipe-parity --bin parity-table
 
 clean-cache: ## Removes what the tests keep outside the clone
 	@tests/stages/run clean-cache

@@ -42,7 +42,11 @@ pub struct Measured {
 impl Measured {
     /// A value with the process's own peak and the CPU time of the measured part.
     pub fn new(value: f64, cpu: Duration) -> Self {
-        Self { values: vec![value], cpu_seconds: cpu.as_secs_f64(), peak_rss_bytes: runtime::usage().peak_rss_bytes }
+        Self {
+            values: vec![value],
+            cpu_seconds: cpu.as_secs_f64(),
+            peak_rss_bytes: runtime::usage().peak_rss_bytes,
+        }
     }
 }
 

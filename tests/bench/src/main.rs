@@ -60,9 +60,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{}", serde_json::to_string(&measured)?);
         return Ok(());
     }
-    let named = |f: &&Figure| {
-        args.only.as_deref().is_none_or(|only| f.names.iter().any(|name| name.contains(only)))
-    };
+    let named =
+        |f: &&Figure| args.only.as_deref().is_none_or(|only| f.names.iter().any(|name| name.contains(only)));
     let possible = |f: &&Figure| match f.needs {
         Needs::Nothing => true,
         Needs::Servers => args.servers,

@@ -135,10 +135,10 @@ mod tests {
         let figure = ALL.iter().find(|f| f.names.len() == 2).unwrap();
         let own = Measured { values: vec![1.0, 9.0], cpu_seconds: 1.0, peak_rss_bytes: 0 };
         let rows = Row::all(figure, &own, None, false);
-        assert_eq!(rows.iter().map(|r| (r.name, r.value)).collect::<Vec<_>>(), [
-            (figure.names[0], 1.0),
-            (figure.names[1], 9.0)
-        ]);
+        assert_eq!(
+            rows.iter().map(|r| (r.name, r.value)).collect::<Vec<_>>(),
+            [(figure.names[0], 1.0), (figure.names[1], 9.0)]
+        );
         assert!(rows.iter().all(|r| r.ratio.is_none() && r.peer_value.is_none()));
     }
 }

@@ -44,6 +44,7 @@ pub const LAYERS: &[(&str, Layer)] = &[
     ("stockpipe-tidy", Layer::Tests),
     ("stockpipe-bench", Layer::Tests),
     ("stockpipe-servers", Layer::Tests),
+    ("stockpipe-parity", Layer::Tests),
 ];
 
 /// Packages that no pure crate may reach: runtimes, clients, threads, stores.

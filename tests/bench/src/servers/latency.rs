@@ -56,26 +56,49 @@ struct Load {
 
 /// 20 symbols, 1,000 ticks/s.
 pub fn window_visible(_: Side, quick: bool) -> Result<Measured, Box<dyn Error>> {
-    let load = Load { symbols: 20, partitions: 4, ticks_per_second: 1_000, speed: 5, lasts: Duration::from_secs(50) };
+    let load = Load {
+        symbols: 20,
+        partitions: 4,
+        ticks_per_second: 1_000,
+        speed: 5,
+        lasts: Duration::from_secs(50),
+    };
     measure(load, quick)
 }
 
 /// 20 symbols, 10,000 ticks/s.
 pub fn ten_thousand_a_second(_: Side, quick: bool) -> Result<Measured, Box<dyn Error>> {
-    let load = Load { symbols: 20, partitions: 4, ticks_per_second: 10_000, speed: 5, lasts: Duration::from_secs(50) };
+    let load = Load {
+        symbols: 20,
+        partitions: 4,
+        ticks_per_second: 10_000,
+        speed: 5,
+        lasts: Duration::from_secs(50),
+    };
     measure(load, quick)
 }
 
 /// 500 symbols, 10,000 ticks/s: some 1,500 rows a closing.
 pub fn five_hundred_symbols(_: Side, quick: bool) -> Result<Measured, Box<dyn Error>> {
-    let load = Load { symbols: 500, partitions: 4, ticks_per_second: 10_000, speed: 2, lasts: Duration::from_secs(60) };
+    let load = Load {
+        symbols: 500,
+        partitions: 4,
+        ticks_per_second: 10_000,
+        speed: 2,
+        lasts: Duration::from_secs(60),
+    };
     measure(load, quick)
 }
 
 /// 8,000 symbols, 10,000 ticks/s: 16,000 to 32,000 rows a closing.
 pub fn eight_thousand_symbols(_: Side, quick: bool) -> Result<Measured, Box<dyn Error>> {
-    let load =
-        Load { symbols: 8_000, partitions: 16, ticks_per_second: 10_000, speed: 1, lasts: Duration::from_secs(90) };
+    let load = Load {
+        symbols: 8_000,
+        partitions: 16,
+        ticks_per_second: 10_000,
+        speed: 1,
+        lasts: Duration::from_secs(90),
+    };
     measure(load, quick)
 }
 
@@ -103,7 +126,8 @@ fn measure(load: Load, quick: bool) -> Result<Measured, Box<dyn Error>> {
             return Err(format!("{lost} of {} rows were not there after {LOST:?}", lost + waits.len()).into());
         }
         waits.sort();
-        let at = |percent: usize| waits[(waits.len() * percent / 100).min(waits.len() - 1)].as_secs_f64() * 1e3;
+        let at =
+            |percent: usize| waits[(waits.len() * percent / 100).min(waits.len() - 1)].as_secs_f64() * 1e3;
         eprintln!("  {} rows: p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms", waits.len(), at(50), at(90), at(99));
         Ok(Measured {
             values: vec![at(50), at(99)],
@@ -131,7 +155,8 @@ async fn paced(
         let due = (begun.elapsed().as_secs_f64() * load.ticks_per_second as f64) as u64 - sent;
         sent += due;
         let (records, newest) = source.dated_records(due, load.partitions);
-        let appends = (0..).zip(records).zip(newest).filter_map(|((p, records), newest)| Some((p, records, newest?)));
+        let appends =
+            (0..).zip(records).zip(newest).filter_map(|((p, records), newest)| Some((p, records, newest?)));
         let acknowledged = try_join_all(appends.map(async |(p, records, newest)| {
             pipeline.ticks.append(p, records).await?;
             Ok::<_, tick_log::LogError>((p, newest, Instant::now()))
@@ -187,7 +212,8 @@ impl Reader {
         let day = CqlDate((1_u32 << 31).wrapping_add(start.div_euclid(DAY) as u32));
         let key = (symbol, day, CqlTimestamp(start.div_euclid(1_000)));
         while since.elapsed() < LOST {
-            let answer = self.session.execute_unpaged(&self.question, key).await.map_err(|e| e.to_string())?;
+            let answer =
+                self.session.execute_unpaged(&self.question, key).await.map_err(|e| e.to_string())?;
             let rows = answer.into_rows_result().map_err(|e| e.to_string())?;
             let row = rows.maybe_first_row::<(Option<bool>,)>().map_err(|e| e.to_string())?;
             if let Some((Some(true),)) = row {

@@ -34,14 +34,16 @@ impl Servers {
     pub fn from_env() -> Result<Self, Box<dyn Error>> {
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let found = || {
-            let split = env("CASSANDRA_HOST").zip(env("CASSANDRA_PORT")).map(|(host, port)| format!("{host}:{port}"));
+            let split =
+                env("CASSANDRA_HOST").zip(env("CASSANDRA_PORT")).map(|(host, port)| format!("{host}:{port}"));
             Some(Self {
                 kafka: env("STOCKPIPE_KAFKA").or_else(|| env("KAFKA_BOOTSTRAP"))?,
                 hdfs: env("STOCKPIPE_HDFS").or_else(|| env("HDFS_URI"))?,
                 cassandra: env("STOCKPIPE_CASSANDRA").or(split)?,
             })
         };
-        found().ok_or_else(|| "no servers: run `make up` and `eval \"$(make -s env)\"`, or `make bench`".into())
+        found()
+            .ok_or_else(|| "no servers: run `make up` and `eval \"$(make -s env)\"`, or `make bench`".into())
     }
 }
 

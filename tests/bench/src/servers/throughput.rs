@@ -61,5 +61,9 @@ async fn ours(pipeline: &Pipeline, ticks: u64) -> Result<Measured, Box<dyn Error
         started.elapsed().as_secs_f64()
     );
     let rate = ticks as f64 / cost.cpu.as_secs_f64();
-    Ok(Measured { values: vec![rate], cpu_seconds: cost.cpu.as_secs_f64(), peak_rss_bytes: cost.peak_rss_bytes })
+    Ok(Measured {
+        values: vec![rate],
+        cpu_seconds: cost.cpu.as_secs_f64(),
+        peak_rss_bytes: cost.peak_rss_bytes,
+    })
 }

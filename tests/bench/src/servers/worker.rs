@@ -58,7 +58,9 @@ impl Worker {
         if let Some(data) = std::env::var_os("STOCKPIPE_BENCH_PERF") {
             // Ends with the process that it watches.
             let mut perf = Command::new("perf");
-            perf.args(["record", "-q", "-F", "499", "-g", "-p", &child.id().to_string(), "-o"]).arg(data).spawn()?;
+            perf.args(["record", "-q", "-F", "499", "-g", "-p", &child.id().to_string(), "-o"])
+                .arg(data)
+                .spawn()?;
         }
         Ok(Self { child, port, started, peak_rss_bytes: 0 })
     }
