@@ -24,7 +24,7 @@ impl About<'_> {
     /// The error of a call that ended with `error`.
     pub(super) fn fail(&self, error: &KafkaError, reasons: &Reasons) -> LogError {
         let subject = || self.subject.to_owned();
-        match error.rdkafka_error_code() {
+        match code(error) {
             Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
                 LogError::UnknownTopic { topic: subject() }
             }
@@ -66,6 +66,15 @@ impl About<'_> {
     }
 }
 
+/// The broker's or the client's code, wherever the error keeps it.
+pub(super) fn code(error: &KafkaError) -> Option<Code> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        KafkaError::Transaction(error) => Some(error.code()),
+        error => error.rdkafka_error_code(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,9 +92,11 @@ mod tests {
             (Code::ProducerFenced, ErrorKind::Fenced, "clientId"),
             (Code::BrokerTransportFailure, ErrorKind::Unavailable, "cannot read ticks"),
         ] {
-            let error = about.fail(&KafkaError::MetadataFetch(code), &reasons);
-            assert_eq!(error.kind(), kind, "{error}");
-            assert!(error.to_string().contains(says), "{error}");
+            for error in [KafkaError::MetadataFetch(code), KafkaError::AdminOp(code)] {
+                let error = about.fail(&error, &reasons);
+                assert_eq!(error.kind(), kind, "{error}");
+                assert!(error.to_string().contains(says), "{error}");
+            }
         }
     }
 }

@@ -173,6 +173,17 @@ impl Meta {
         self.ask("cannot look at", topic, ask).await
     }
 
+    /// Fails where the topic is not the one that was opened.
+    pub(super) async fn verify(&self, opened: &Opened) -> Result<(), LogError> {
+        let has = self.topic_id(&opened.name).await?;
+        if has == opened.id {
+            return Ok(());
+        }
+        let error = LogError::Recreated { topic: opened.name.clone(), had: opened.id.clone(), has };
+        opened.closed.send_replace(Some(error.clone()));
+        Err(error)
+    }
+
     /// First readable and next offset; the next one counts no record of an open transaction.
     pub(super) async fn bounds(&self, topic: &str, partition: u32) -> Result<Bounds, LogError> {
         let name = topic.to_owned();

@@ -11,13 +11,16 @@ use std::{
 };
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use tokio::{sync::Mutex, task::spawn_blocking, time::sleep};
+use tokio::{
+    sync::{Mutex, watch},
+    task::spawn_blocking, time::sleep,
+};
 
 use super::{
     admin::{Admin, Purpose},
     config,
     context::{Context, Reasons},
-    meta::Meta,
+    meta::{Meta, Opened},
     reader::Reader,
     transact::Transactions,
 };
@@ -136,10 +139,11 @@ impl Notes {
         known.next = known.next.max(low);
         let mut settings = self.meta.settings.clone();
         settings.fetch_bytes = limits::FETCH_BYTES_MIN;
-        let reader = Reader::start(&settings, &self.topic, 1, &self.meta, &self.reasons)?;
-        let (_open, closed) = tokio::sync::watch::channel(None);
+        let (name, id) = (self.topic.clone(), known.topic_id.clone());
+        let opened = Arc::new(Opened { name, id, closed: watch::Sender::new(None) });
+        let reader = Reader::start(&settings, &opened, 1, &self.meta, &self.reasons)?;
         while known.next < high {
-            let batch = reader.read(0, known.next, limits::BATCH_BYTES, limits::ASK, &closed).await?;
+            let batch = reader.read(0, known.next, limits::BATCH_BYTES, limits::ASK).await?;
             if batch.next_offset == known.next {
                 let why = format!("nothing came from {} on, although it ends at {high}", known.next);
                 return Err(LogError::Kafka { what: "cannot read", subject: self.topic.clone(), why });

@@ -110,10 +110,10 @@ impl Topic for KafkaTopic {
         self.check(partition)?;
         let start = || async {
             let core = &self.core;
-            Reader::start(&core.meta.settings, &self.opened.name, self.partitions, &core.meta, &core.reasons)
+            Reader::start(&core.meta.settings, &self.opened, self.partitions, &core.meta, &core.reasons)
         };
         let reader = self.reader.get_or_try_init(start).await?;
-        reader.read(partition, from, max_bytes, max_wait, &self.opened.closed.subscribe()).await
+        reader.read(partition, from, max_bytes, max_wait).await
     }
 
     async fn bounds(&self, partition: u32) -> Result<Bounds, LogError> {
@@ -146,12 +146,6 @@ impl Topic for KafkaTopic {
 
     async fn verify(&self) -> Result<(), LogError> {
         self.check(0)?;
-        let has = self.core.meta.topic_id(&self.opened.name).await?;
-        if has == self.opened.id {
-            return Ok(());
-        }
-        let error = LogError::Recreated { topic: self.opened.name.clone(), had: self.opened.id.clone(), has };
-        self.opened.closed.send_replace(Some(error.clone()));
-        Err(error)
+        self.core.meta.verify(&self.opened).await
     }
 }

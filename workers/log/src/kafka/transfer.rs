@@ -36,7 +36,7 @@ use super::{
     KafkaSettings, config,
     context::{Context, Reasons},
     deliver::{Delivery, Producer, Reports, send},
-    failure::About,
+    failure::{About, code},
 };
 use crate::{LogError, limits, partition_of};
 
@@ -244,7 +244,7 @@ impl<'a> Transfer<'a> {
                 None if began.is_none() => return Ok(copied),
                 None => break,
                 Some(Ok(message)) => message,
-                Some(Err(error)) => match error.rdkafka_error_code() {
+                Some(Err(error)) => match code(&error) {
                     Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => return Err(self.gap(consumer)),
                     _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => {
                         return Err(End::Failed(self.about("cannot read").fail(&error, &self.reasons)));

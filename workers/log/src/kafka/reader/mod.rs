@@ -37,7 +37,7 @@ use self::{fetch::Wake, slot::Slot};
 use super::{
     KafkaSettings, config,
     context::{Context, Reasons},
-    meta::Meta,
+    meta::{Meta, Opened},
 };
 use crate::{Bounds, LogError, limits};
 
@@ -65,17 +65,19 @@ struct Shared {
 pub(super) struct Reader {
     shared: Arc<Shared>,
     meta: Arc<Meta>,
+    opened: Arc<Opened>,
 }
 
 impl Reader {
     /// Sets the client up and starts its thread. Speaks to no broker yet.
     pub(super) fn start(
         settings: &KafkaSettings,
-        topic: &str,
+        opened: &Arc<Opened>,
         partitions: u32,
         meta: &Arc<Meta>,
         reasons: &Arc<Reasons>,
     ) -> Result<Self, LogError> {
+        let topic = opened.name.as_str();
         let config = config::data(settings)?;
         let mut consumer: BaseConsumer<Context> =
             config.create_with_context(Context::new("data", reasons)).map_err(|e| super::unusable(&e))?;
@@ -101,7 +103,7 @@ impl Reader {
         thread::Builder::new().name(format!("kafka {topic}")).spawn(move || fetch::run(&fetched)).map_err(
             |e| LogError::Kafka { what: "cannot start reading", subject: topic.into(), why: e.to_string() },
         )?;
-        Ok(Self { shared, meta: meta.clone() })
+        Ok(Self { shared, meta: meta.clone(), opened: opened.clone() })
     }
 
     /// See [`crate::Topic::read`]. The partition exists.
@@ -111,12 +113,11 @@ impl Reader {
         from: u64,
         most: usize,
         wait: Duration,
-        closed: &watch::Receiver<Option<LogError>>,
     ) -> Result<RecordBatch, LogError> {
         let deadline = Moment::now() + wait;
         let queue = &self.shared.queues[partition as usize];
         let mut changed = queue.changed.subscribe();
-        let mut closed = closed.clone();
+        let mut closed = self.opened.closed.subscribe();
         let mut refused = false;
         loop {
             if let Some(error) = closed.borrow_and_update().clone() {
@@ -169,8 +170,9 @@ impl Reader {
         self.shared.unplace(partition);
     }
 
-    /// Puts the partition where a reader wants it, if there is such a place.
+    /// Puts the partition where a reader wants it, if there is such a place, in the topic that was opened.
     async fn place(&self, partition: u32, from: u64) -> Result<(), LogError> {
+        self.meta.verify(&self.opened).await?;
         let Bounds { low, high } = self.meta.bounds(&self.shared.topic, partition).await?;
         if from < low || from > high {
             return Err(self.out_of_range(partition, from, Bounds { low, high }));
