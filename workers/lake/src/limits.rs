@@ -60,6 +60,8 @@ pub const COMPACTION_TARGET_BYTES: u64 = 64 << 20;
 pub const COMPACTION_FILES: usize = 2_048;
 /// Files that a compaction reads or deletes at once.
 pub const COMPACTION_AT_ONCE: usize = 8;
+/// Sum of the lengths of files from which they are merged on a thread of their own, in bytes.
+pub const COMPACTION_INLINE_BYTES: usize = 256 << 10;
 /// Longest compaction record that is read, in bytes.
 pub const COMPACTION_BYTES: usize = 16 << 20;
 /// How often a compaction renames its record again while nobody has the number.

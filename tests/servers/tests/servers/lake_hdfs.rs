@@ -5,6 +5,7 @@
 
 mod faults;
 mod identities;
+mod state;
 
 use bytes::Bytes;
 use hdfs_native::{ClientBuilder, WriteOptions};
@@ -34,12 +35,18 @@ pub(super) async fn fresh() -> (HdfsLake, String) {
 }
 
 /// Waits until `look` gives something, and says what was seen last otherwise.
-pub(super) async fn until<T, E: std::fmt::Debug>(what: &str, limit: Duration, look: impl AsyncFn() -> Result<T, E>) -> T {
+pub(super) async fn until<T, E: std::fmt::Debug>(
+    what: &str,
+    limit: Duration,
+    look: impl AsyncFn() -> Result<T, E>,
+) -> T {
     let began = Instant::now();
     loop {
         match look().await {
             Ok(found) => return found,
-            Err(seen) if began.elapsed() > limit => panic!("{what}: not within {limit:?}; last seen: {seen:?}"),
+            Err(seen) if began.elapsed() > limit => {
+                panic!("{what}: not within {limit:?}; last seen: {seen:?}")
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }

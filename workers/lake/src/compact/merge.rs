@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{CompactError, Report, chain, names::Names, plan::Group, record::Record};
 use crate::{
     Lake, LakeError,
-    limits::{COMPACTION_AT_ONCE, COMPACTION_FILES},
+    limits::{COMPACTION_AT_ONCE, COMPACTION_FILES, COMPACTION_INLINE_BYTES},
     tables::{self, Merged, TableError},
 };
 
@@ -60,15 +60,22 @@ impl<'a> Attempt<'a> {
             Err(e) => return Err(e.into()),
         };
         let table = first.table.clone();
+        let bytes: usize = inputs.iter().map(Bytes::len).sum();
         let merging = move || tables::merge(&table, &inputs);
-        let merged = match tokio::task::spawn_blocking(merging).await {
-            Ok(Ok(merged)) => merged,
-            Ok(Err(TableError::Damaged { reason, .. })) => {
+        // A few milliseconds are not worth another thread.
+        let merged = match bytes {
+            0..COMPACTION_INLINE_BYTES => merging(),
+            _ => tokio::task::spawn_blocking(merging)
+                .await
+                .map_err(|stopped| CompactError::Stopped(stopped.to_string()))?,
+        };
+        let merged = match merged {
+            Ok(merged) => merged,
+            Err(TableError::Damaged { reason, .. }) => {
                 left.push(format!("{} and its neighbours cannot be merged ({reason})", first.path));
                 return Ok(());
             }
-            Ok(Err(e)) => return Err(e.into()),
-            Err(stopped) => return Err(CompactError::Stopped(stopped.to_string())),
+            Err(e) => return Err(e.into()),
         };
         for merged in merged {
             self.write(group, merged).await?;

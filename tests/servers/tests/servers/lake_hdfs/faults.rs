@@ -14,7 +14,8 @@ const HEALED: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_secs(16);
 
 async fn own() -> (Stack, HdfsLake) {
-    let stack = Stack::start(Options { kafka: false, cassandra: false, ..Options::default() }).await.expect("hdfs");
+    let stack =
+        Stack::start(Options { kafka: false, cassandra: false, ..Options::default() }).await.expect("hdfs");
     let lake = HdfsLake::connect(settings(stack.hdfs.uri(), "/c")).await.expect("a lake");
     (stack, lake)
 }
@@ -30,6 +31,18 @@ async fn healed(lake: &HdfsLake) -> String {
     let read = until("a read", HEALED, async || lake.read(&path).await).await;
     assert_eq!(read, bytes);
     path
+}
+
+/// A stopped process of many threads stands still when the last of them does.
+async fn stands_still(pid: u32) {
+    until("every thread stands still", HEALED, async || {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).map_err(|e| e.to_string())?;
+        let states =
+            tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+        let moving: Vec<String> = states.filter(|stat| !stat.contains(") T ")).collect();
+        if moving.is_empty() { Ok(()) } else { Err(moving.join("; ")) }
+    })
+    .await;
 }
 
 fn passing(error: &LakeError) -> bool {
@@ -62,7 +75,9 @@ async fn a_killed_datanode_breaks_the_file_and_not_the_lake() {
     stack.hdfs.datanode.start().expect("start");
     healed(&lake).await;
     let left = until("the torn files go", HEALED, async || match lake.list("_tmp").await {
-        Ok(listed) if listed.iter().all(|e| !e.path.contains("torn") && !e.path.contains("down")) => Ok(listed.len()),
+        Ok(listed) if listed.iter().all(|e| !e.path.contains("torn") && !e.path.contains("down")) => {
+            Ok(listed.len())
+        }
         other => Err(other),
     })
     .await;
@@ -95,7 +110,8 @@ async fn a_killed_namenode_is_an_error_in_time_and_then_heals() {
     healed(&lake).await;
     assert_eq!(lake.read("kept").await.expect("read"), Bytes::from_static(b"kept"));
     // The rename was carried out or not: never half.
-    let (from, to) = (lake.stat("_tmp/source").await.expect("stat"), lake.stat("placed").await.expect("stat"));
+    let (from, to) =
+        (lake.stat("_tmp/source").await.expect("stat"), lake.stat("placed").await.expect("stat"));
     assert!(from.is_some() != to.is_some(), "{from:?} {to:?}");
 }
 
@@ -104,12 +120,10 @@ async fn a_silent_namenode_holds_nobody_longer_than_the_limit() {
     let (stack, lake) = own().await;
     lake.create("_tmp/source", Bytes::from_static(b"source")).await.expect("create");
     stack.hdfs.namenode.pause().expect("pause");
+    stands_still(stack.hdfs.namenode.pid().expect("it lives")).await;
     let began = Instant::now();
-    let (stat, rename, list) = futures::join!(
-        lake.stat("kept"),
-        lake.rename_no_overwrite("_tmp/source", "placed"),
-        lake.list(""),
-    );
+    let (stat, rename, list) =
+        futures::join!(lake.stat("kept"), lake.rename_no_overwrite("_tmp/source", "placed"), lake.list(""),);
     let took = began.elapsed();
     stack.hdfs.namenode.resume().expect("resume");
     assert!((Duration::from_secs(9)..LIMIT).contains(&took), "{took:?}");
@@ -118,7 +132,8 @@ async fn a_silent_namenode_holds_nobody_longer_than_the_limit() {
     assert!(matches!(rename, Err(LakeError::OutcomeUnknown { .. })), "it may still happen: {rename:?}");
     assert!(lake.reconnects() >= 1, "the silent connection is given up");
     healed(&lake).await;
-    let (from, to) = (lake.stat("_tmp/source").await.expect("stat"), lake.stat("placed").await.expect("stat"));
+    let (from, to) =
+        (lake.stat("_tmp/source").await.expect("stat"), lake.stat("placed").await.expect("stat"));
     println!("after a rename without an answer: source {from:?}, destination {to:?}");
     assert!(from.is_some() != to.is_some(), "{from:?} {to:?}");
 }
@@ -130,11 +145,9 @@ async fn safe_mode_is_waited_out() {
     stack.hdfs.datanode.stop().expect("stop");
     stack.hdfs.namenode.kill().expect("kill");
     stack.hdfs.namenode.start().expect("start");
-    let said = until("safe mode", HEALED, async || {
-        match lake.rename_no_overwrite("kept", "renamed").await {
-            Err(e @ LakeError::Unavailable { .. }) if e.to_string().contains("SafeMode") => Ok(e),
-            other => Err(other),
-        }
+    let said = until("safe mode", HEALED, async || match lake.rename_no_overwrite("kept", "renamed").await {
+        Err(e @ LakeError::Unavailable { .. }) if e.to_string().contains("SafeMode") => Ok(e),
+        other => Err(other),
     })
     .await;
     println!("{said}");

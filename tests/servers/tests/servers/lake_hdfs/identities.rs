@@ -12,10 +12,11 @@ use std::time::Duration;
 
 /// Writes a configuration folder for a name service of two NameNodes.
 fn name_service(dir: &Path, first: &str, second: &str) {
-    let property = |name: &str, value: &str| {
-        format!("<property><name>{name}</name><value>{value}</value></property>\n")
+    let property =
+        |name: &str, value: &str| format!("<property><name>{name}</name><value>{value}</value></property>\n");
+    let file = |properties: String| {
+        format!("<?xml version=\"1.0\"?>\n<configuration>\n{properties}</configuration>\n")
     };
-    let file = |properties: String| format!("<?xml version=\"1.0\"?>\n<configuration>\n{properties}</configuration>\n");
     fs::write(dir.join("core-site.xml"), file(property("fs.defaultFS", "hdfs://prod"))).expect("written");
     let site = [
         property("dfs.nameservices", "prod"),
@@ -73,7 +74,8 @@ async fn a_name_service_leaves_a_silent_namenode() {
 /// Permissions are off in the shared cluster, so this one has its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_without_permission_is_told_so() {
-    let stack = Stack::start(Options { kafka: false, cassandra: false, ..Options::default() }).await.expect("hdfs");
+    let stack =
+        Stack::start(Options { kafka: false, cassandra: false, ..Options::default() }).await.expect("hdfs");
     let site = stack.hdfs.config_dir().join("hdfs-site.xml");
     let text = fs::read_to_string(&site).expect("its configuration");
     let on = text.replace(
@@ -98,7 +100,8 @@ async fn a_user_without_permission_is_told_so() {
     let found = checks(&stranger).await;
     let denied = found.iter().find(|c| c.verdict == Verdict::Fail).expect("a finding");
     assert!(denied.name.contains("writable") && denied.remedy.contains("chown stockpipe"), "{found:?}");
-    let superuser = String::from_utf8(std::process::Command::new("id").arg("-un").output().expect("id").stdout);
+    let superuser =
+        String::from_utf8(std::process::Command::new("id").arg("-un").output().expect("id").stdout);
     let user = superuser.expect("a name").trim().to_owned();
     let owner = HdfsLake::connect(HdfsSettings { user, ..stranger }).await.expect("a lake");
     owner.create("a", Bytes::from_static(b"x")).await.expect("the file system's owner may");
