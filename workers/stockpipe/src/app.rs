@@ -31,8 +31,8 @@ pub async fn run(command: Command) -> Result<u8, Failure> {
             local::role(args, local::Roles::PREDICT).await
         }
         Command::Predict(args) => roles::predict(args).await,
-        Command::Dashboard(args) if args.manifest.data.is_some() => {
-            local::role(args, local::Roles::DASHBOARD).await
+        Command::Dashboard(args) if args.role.manifest.data.is_some() => {
+            local::role(args.role, local::Roles::DASHBOARD).await
         }
         Command::Dashboard(args) => roles::dashboard(args).await,
         Command::Produce(args) => local::produce(args).await,
@@ -49,6 +49,11 @@ pub async fn run(command: Command) -> Result<u8, Failure> {
         },
         Command::Dataset(args) => dataset(args).await,
         Command::Train(args) => train(args).await,
+        Command::Replay(args) => operate::replay(args).await,
+        Command::Compact(args) => operate::compact(args).await,
+        Command::Fsck(args) => operate::fsck(args).await,
+        Command::Backup(args) => operate::backup(args).await,
+        Command::Restore(args) => operate::restore(args).await,
         Command::Skip(args) => operate::skip(args).await,
         Command::AcceptTopic(args) => operate::accept_topic(args).await,
     }

@@ -17,7 +17,7 @@ pub use reads::{
     ModelsShowArgs, PredictionsArgs, RowsArgs, Select, StatusArgs, TrainArgs,
 };
 pub use roles::{
-    ImportArgs, IngestArgs, LocalArgs, Model, ProcessArgs, ProduceArgs, RoleArgs, Speed, SummaryFormat,
+    DashboardArgs, ImportArgs, IngestArgs, LocalArgs, Model, ProcessArgs, ProduceArgs, RoleArgs, Speed, SummaryFormat,
 };
 
 /// Real-time stock features and honest forecasts from one manifest.
@@ -81,7 +81,7 @@ pub enum Command {
     /// The predictor alone: final bars to forecasts and outcomes
     Predict(RoleArgs),
     /// The dashboard alone
-    Dashboard(RoleArgs),
+    Dashboard(DashboardArgs),
     /// One TrainingRun in the foreground: progress, a report, a version
     Train(TrainArgs),
     /// Windows as stored
@@ -100,10 +100,20 @@ pub enum Command {
     Status(StatusArgs),
     /// The model registry
     Models(ModelsArgs),
+    /// Computes final rows again from the lake and compares them with the feature store; --write repairs
+    Replay(ReplayArgs),
+    /// Merges the small files of past days
+    Compact(PlainArgs),
+    /// Checks every commit and file of the lake; --repair mends
+    Fsck(FsckArgs),
     /// Passes over one record that halts its partition
     Skip(SkipArgs),
     /// Goes on with a topic that was made again, as a new generation
     AcceptTopic(AcceptTopicArgs),
+    /// Copies a pipeline's data to a directory
+    Backup(BackupArgs),
+    /// Puts a backup into empty stores
+    Restore(RestoreArgs),
 }
 
 /// Where the manifest and the stores are: on every subcommand.

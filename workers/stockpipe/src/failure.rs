@@ -61,6 +61,8 @@ from_kinds!(
     producer::ImportError,
     lake::history::HistoryError,
     runtime::ServeError,
+    operations::OperationsError,
+    lake::compact::CompactError,
 );
 
 impl From<crate::output::Closed> for Failure {

@@ -14,10 +14,10 @@ use tick_log::Topic;
 use crate::{
     Context, Failure, cli,
     context::{Patience, connect::Needs},
-    load, operate,
+    load,
     output::{self, Output, Table},
     progress::Progress,
-    settings,
+    settings::{self, mounts::Mounts, stores::Stores},
 };
 
 /// Rejected rows that are told one by one; the rest is counted.
@@ -60,7 +60,12 @@ pub async fn import(args: cli::ImportArgs) -> Result<u8, Failure> {
     };
     let context = match &args.manifest.data {
         Some(dir) => Context::open(dir, documents.pipeline, documents.runs, true, Patience::Usual).await?,
-        None => operate::context(documents, &args.manifest, Needs::LOG).await?,
+        None => {
+            // One name for every import: what a killed one left open in a transaction ends at once.
+            let mounts = Mounts::new(&args.manifest.mounts);
+            let stores = Stores::new(&documents.pipeline, &mounts, "import")?;
+            Context::connect(stores, documents.pipeline, documents.runs, Needs::LOG).await?
+        }
     };
     let shutdown = Shutdown::new();
     shutdown.follow_signals().map_err(|e| {

@@ -8,13 +8,21 @@ use stockpipe::{app, cli::Cli, cli::LogFormat};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What is logged without -v, with -v, with -vv. The clients of servers repeat every failed attempt; what they mean is in
+/// our own errors, said once.
+const FILTERS: [&str; 3] = [
+    "warn,stockpipe::role=info,scylla=error,hdfs_native=error,librdkafka=error,rdkafka=error",
+    "info,scylla=warn,hdfs_native=warn",
+    "debug,scylla=info,hdfs_native=info",
+];
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let format = match cli.log_format {
         LogFormat::Human => runtime::telemetry::LogFormat::Human,
         LogFormat::Json => runtime::telemetry::LogFormat::Json,
     };
-    let usual = ["warn,stockpipe::role=info", "info", "debug"][usize::from(cli.verbose.min(2))];
+    let usual = FILTERS[usize::from(cli.verbose.min(2))];
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| usual.to_owned());
     runtime::telemetry::init(format, &filter);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -6,11 +6,13 @@ mod destroy;
 mod doctor;
 mod init;
 mod made;
+mod upkeep;
 
 pub use control::{accept_topic, skip};
 pub use destroy::destroy;
 pub use doctor::doctor;
 pub use init::init;
+pub use upkeep::{backup, compact, fsck, replay, restore};
 
 use crds::{Bare, Documents};
 use serde_json::Value;
@@ -21,10 +23,7 @@ use crate::{
     context::{Patience, connect::Needs},
     load,
     output::{self, Output, Table},
-    settings::{
-        mounts::Mounts,
-        stores::{Stores, group},
-    },
+    settings::{mounts::Mounts, stores::Stores},
 };
 
 /// The manifest of such a command.
@@ -33,8 +32,8 @@ fn documents(manifest: &cli::ManifestArgs) -> Result<Documents, Failure> {
 }
 
 /// How to reach the servers, as a command that is no role.
-pub(crate) fn stores(documents: &Documents, manifest: &cli::ManifestArgs) -> Result<Stores, Failure> {
-    let client = format!("{}-command-{}", group(&documents.pipeline), std::process::id());
+fn stores(documents: &Documents, manifest: &cli::ManifestArgs) -> Result<Stores, Failure> {
+    let client = format!("command-{}", std::process::id());
     Stores::new(&documents.pipeline, &Mounts::new(&manifest.mounts), &client)
 }
 

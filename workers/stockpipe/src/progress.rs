@@ -77,11 +77,21 @@ impl Progress {
         }
     }
 
-    /// Something worth a line.
-    pub fn say(&self, line: &str) {
+    /// Another step of the work, so far done; `of` is 0 where nobody knows how much there is.
+    pub fn step(&self, what: &str, done: u64, of: u64) {
         match &self.shown {
-            Shown::Bar(bar) => bar.println(line),
-            Shown::Lines(_) => eprintln!("{line}"),
+            Shown::Bar(bar) => {
+                bar.set_message(format!("{}: {what}", self.what));
+                bar.set_length(of.max(done));
+                bar.set_position(done);
+            }
+            Shown::Lines(lines) => {
+                let Ok(mut lines) = lines.lock() else { return };
+                if lines.said.elapsed() >= LINE_EVERY {
+                    lines.said = Instant::now();
+                    eprintln!("{}", line(&format!("{}: {what}", self.what), done, Some(of)));
+                }
+            }
         }
     }
 

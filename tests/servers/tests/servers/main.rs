@@ -1,5 +1,6 @@
 //! Everything that needs the real servers, in one binary: they are started once.
 
+mod commands;
 mod conditions;
 mod faults;
 mod harness;

@@ -71,6 +71,12 @@ pub struct FsckArgs {
     /// Finishes what was begun, removes what no commit names, makes damaged state and rows again. Never deletes data
     #[arg(long)]
     pub repair: bool,
+    /// With --repair: takes every partition first, so that all unfinished work counts as dead. For a pipeline that is stopped
+    #[arg(long, requires = "repair")]
+    pub take_over: bool,
+    /// Names, lengths, commits and states only: does not read what the files hold
+    #[arg(long)]
+    pub quick: bool,
     /// How it is printed
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub output: Format,

@@ -149,6 +149,18 @@ pub struct ProcessArgs {
     pub instance: Option<String>,
 }
 
+/// `stockpipe dashboard`.
+#[derive(Debug, Clone, Args)]
+pub struct DashboardArgs {
+    /// The role.
+    #[command(flatten)]
+    pub role: RoleArgs,
+    /// Running ingest workers, for lag, owners, dead letters and conditions: http://ingest:9500. A name that stands for
+    /// several machines stands for all of them. Repeatable
+    #[arg(long, value_name = "URL")]
+    pub workers: Vec<String>,
+}
+
 /// `stockpipe ingest`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = INGEST_EXAMPLES)]

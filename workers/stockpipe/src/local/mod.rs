@@ -25,6 +25,7 @@ use crate::{Context, Failure, app, cli, context::Patience, load, roles, settings
 
 pub use health::Health;
 pub use supervise::supervise;
+pub use training::TRAINED_AT;
 
 /// Which roles run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

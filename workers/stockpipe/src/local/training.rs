@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long committing what is there may take before a run goes on with what is committed.
 const COMMIT_WAIT: Duration = Duration::from_secs(20);
 /// Where the number of rows at the newest run is kept.
-const TRAINED_AT: &str = "local/trained-at";
+pub const TRAINED_AT: &str = "local/trained-at";
 
 /// What the loop needs of the rest of the process.
 #[derive(Clone)]

@@ -102,7 +102,28 @@ async fn prepare(pipeline: &StockPipeline, stores: &Stores) -> Result<Vec<Step>,
     for wanted in wanted_topics(pipeline) {
         steps.push(topic(&log, &lake, &wanted).await?);
     }
+    steps.push(notes(&log, &lake, pipeline, &ours).await?);
     Ok(steps)
+}
+
+/// The log makes its topic of notes with the first note: here, so that roles need no permission to make topics.
+async fn notes(
+    log: &KafkaLog,
+    lake: &dyn Lake,
+    pipeline: &StockPipeline,
+    ours: &Claim,
+) -> Result<Step, Failure> {
+    let name = settings::notes_topic(pipeline);
+    let there = match log.topic(&name).await {
+        Ok(_) => true,
+        Err(LogError::UnknownTopic { .. }) => false,
+        Err(e) => return Err(e.into()),
+    };
+    if !there {
+        log.put_note("init", ours.text().into_bytes()).await?;
+        made::remember(lake, &MadeTopic { id: log.topic(&name).await?.id(), topic: name.clone() }).await?;
+    }
+    Ok(Step::new(format!("topic {name}"), !there, "compacted: how far producers and imports have come"))
 }
 
 /// A topic of the pipeline.

@@ -18,13 +18,10 @@ use crate::{
     Context, Failure, cli,
     commands::bound,
     context::connect::Needs,
+    operate,
     output::{self, Output, Table},
     progress::Progress,
-    settings::{
-        self,
-        mounts::Mounts,
-        stores::{Stores, group},
-    },
+    settings,
 };
 
 /// How often it is looked whether everything has been read.
@@ -32,11 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Reads what is there and prints the counts.
 pub async fn dry_run(args: &cli::IngestArgs, documents: crds::Documents) -> Result<u8, Failure> {
-    let manifest = &args.role.manifest;
-    let (pipeline, runs) = (documents.pipeline, documents.runs);
-    let stores =
-        Stores::new(&pipeline, &Mounts::new(&manifest.mounts), &format!("{}-dry", group(&pipeline)))?;
-    let context = Context::connect(stores, pipeline, runs, Needs::LOG).await?;
+    let context = operate::context(documents, &args.role.manifest, Needs::LOG).await?;
     let ticks = context.ticks_topic().await?;
     let from = bound("--from", Some(&args.from), Some(context.now()))?;
     let range = Range::of(&*ticks, from).await?;

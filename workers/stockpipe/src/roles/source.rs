@@ -1,9 +1,9 @@
-//! `stockpipe produce` and `stockpipe rekey` on servers: what fills the topic that ingest reads. They need Kafka alone.
+//! `stockpipe produce` on servers: it needs Kafka alone.
 
 use std::sync::Arc;
 
-use super::{SAYS, documents, live};
-use crate::{Failure, cli, context::connect::Needs, settings};
+use super::{SAYS, live};
+use crate::{Failure, cli, context::connect::Needs};
 
 /// Makes ticks until it has made as many as asked for, or is told to end.
 pub async fn produce(
