@@ -118,6 +118,18 @@ impl OperationsError {
     }
 }
 
+impl OperationsError {
+    /// True where a stored file is at fault, and not the way to it.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            OperationsError::Format(_)
+                | OperationsError::State { .. }
+                | OperationsError::Lake(LakeError::NotFound { .. })
+        )
+    }
+}
+
 impl Classified for OperationsError {
     fn kind(&self) -> ErrorKind {
         OperationsError::kind(self)

@@ -119,7 +119,16 @@ impl Lineage {
         let Some(state) = &head.state else { return Ok(None) };
         let mut payloads = Vec::new();
         for path in std::iter::once(&state.full).chain(&state.deltas) {
-            let bytes = files.read(path).await?;
+            // The newest one may not have its name yet.
+            let own = head.files.iter().find(|f| f.path == *path);
+            let bytes = match (files.find(path).await?, own) {
+                (Some(bytes), _) => bytes,
+                (None, Some(own)) => match files.find(&own.tmp).await? {
+                    Some(bytes) => bytes,
+                    None => files.read(path).await?,
+                },
+                (None, None) => files.read(path).await?,
+            };
             payloads.push(StateFile::decode(path, &bytes)?.payload);
         }
         let last = state.deltas.last().unwrap_or(&state.full);

@@ -109,7 +109,9 @@ pub(super) fn there(snapshot: &Snapshot, layout: &Layout, out: &mut Vec<Finding>
         }
     }
     let tmp = format!("{}/", super::snapshot::tmp_dir(layout));
-    for path in snapshot.tmp.keys() {
+    // What compactions have begun is theirs to finish or to clear.
+    let compactions = format!("{tmp}compact/");
+    for path in snapshot.tmp.keys().filter(|path| !path.starts_with(&compactions)) {
         let Some((p, epoch, nonce)) = claimant(&tmp, path) else {
             out.push(Finding::new(Problem::Strange, None, Some(path), "no claimant writes there"));
             continue;

@@ -88,12 +88,15 @@ pub async fn fsck(
 ) -> Result<FsckReport, OperationsError> {
     let files = Files::new(lake);
     let layout = Layout::new(root);
-    let mut report = look(&files, root, &layout, store, options, progress).await?;
+    let mut report = look(&files, root, &layout, store, options, options.contents, progress).await?;
     if !report.findings.is_empty() {
         tokio::time::sleep(options.second_look).await;
-        let again = look(&files, root, &layout, store, options, progress).await?;
-        let first = std::mem::replace(&mut report, again).findings;
-        report.findings.retain(|found| first.iter().any(|before| before.is_again(found)));
+        let of_contents = |f: &Finding| {
+            matches!(f.problem, Problem::DamagedFile | Problem::StoredTwice | Problem::NotStored)
+        };
+        let contents = options.contents && report.findings.iter().any(of_contents);
+        let again = look(&files, root, &layout, store, options, contents, progress).await?;
+        report.findings.retain(|found| again.findings.iter().any(|other| other.is_again(found)));
     }
     if options.repair {
         repair::repair(&files, root, &layout, options, &mut report, progress).await?;
@@ -109,6 +112,7 @@ async fn look(
     layout: &Layout,
     store: Option<&dyn FeatureStore>,
     options: &FsckOptions,
+    contents: bool,
     progress: &Progress,
 ) -> Result<FsckReport, OperationsError> {
     let snapshot = Snapshot::take(files, root, layout).await?;
@@ -129,12 +133,20 @@ async fn look(
         });
     }
     accounted::there(&snapshot, layout, out);
-    if options.contents {
+    if contents {
         rows::check(files, &snapshot, cut.as_deref(), &mut report.partitions, out, progress).await?;
     }
     if let (Some(store), Some(pipeline)) = (store, &options.pipeline) {
         models(files, root, store, pipeline, out).await?;
     }
+    // A file of another length has another content too: once is enough.
+    let mut once: Vec<Finding> = Vec::new();
+    for found in std::mem::take(&mut report.findings) {
+        if !once.iter().any(|told| told.is_again(&found)) {
+            once.push(found);
+        }
+    }
+    report.findings = once;
     Ok(report)
 }
 

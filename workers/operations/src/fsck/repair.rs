@@ -10,7 +10,7 @@ use commitlog::{Commit, FileRef, FormatError, Layout, StateFile, StateKind, Stat
 use lake::tables::OwnedRawRow;
 use windowing::{Counters, Partition};
 
-use super::{Finding, FsckOptions, FsckReport, Problem, states::is_damage};
+use super::{Finding, FsckOptions, FsckReport, Problem};
 use crate::{
     OperationsError, Progress,
     files::Files,
@@ -57,7 +57,7 @@ pub(super) async fn repair(
                     finding.repaired = true;
                 }
             }
-            Err(e) if is_damage(&e) || matches!(e, OperationsError::Contradiction { .. }) => {
+            Err(e) if e.is_damage() || matches!(e, OperationsError::Contradiction { .. }) => {
                 if let Some(finding) = finding {
                     finding.detail = format!("{}; not repaired: {e}", finding.detail);
                 }
@@ -253,7 +253,7 @@ async fn base(
         match lineage.base(files, seq).await {
             Ok(Some(base)) => return Ok(base),
             Ok(None) => {}
-            Err(e) if is_damage(&e) => {}
+            Err(e) if e.is_damage() => {}
             Err(e) => return Err(e),
         }
     }

@@ -87,7 +87,7 @@ pub(super) async fn check(
             }
         }
         if let Some(first) = twice.first() {
-            let detail = format!("{} of its offsets are in other files too, {first} for one", twice.len());
+            let detail = format!("{} of its offsets are stored elsewhere too, {first} for one", twice.len());
             out.push(Finding::new(Problem::StoredTwice, p, Some(path), detail));
         }
     }

@@ -23,7 +23,7 @@ pub(super) async fn check(
                 (!fits).then(|| format!("it is not the state of commit {}", head.seq))
             }
             Ok(None) => None,
-            Err(e) if is_damage(&e) => Some(e.to_string()),
+            Err(e) if e.is_damage() => Some(e.to_string()),
             Err(e) => return Err(e),
         };
         if let Some(detail) = found {
@@ -36,21 +36,11 @@ pub(super) async fn check(
         }
         match lineage.base(files, *seq).await {
             Ok(_) => {}
-            Err(e) if is_damage(&e) => {
+            Err(e) if e.is_damage() => {
                 out.push(Finding::new(Problem::DamagedAnchor, p, Some(path), e.to_string()));
             }
             Err(e) => return Err(e),
         }
     }
     Ok(())
-}
-
-/// True where the file is at fault and not the way to it.
-pub(super) fn is_damage(error: &OperationsError) -> bool {
-    matches!(
-        error,
-        OperationsError::Format(_)
-            | OperationsError::State { .. }
-            | OperationsError::Lake(lake::LakeError::NotFound { .. })
-    )
 }

@@ -17,7 +17,7 @@ use commitlog::{Commit, Layout};
 use feature_store::FeatureStore;
 use lake::{Lake, tables};
 use market::{FeatureRow, RowName, Symbol, Timestamp};
-use windowing::Partition;
+use windowing::{Counters, Partition};
 
 use self::compare::Comparison;
 pub use self::report::{Difference, DifferenceKind, PartitionReplay, ReplayReport};
@@ -106,33 +106,76 @@ async fn waiting(files: &Files<'_>, head: Option<&Commit>) -> Result<BTreeSet<Ro
     Ok(keys)
 }
 
-/// The state to start from: the newest one before which every row asked for is still open.
+/// The state to start from: the newest one before which every row asked for is still open, and behind which every record
+/// is still stored.
 async fn start(
     files: &Files<'_>,
+    shelves: &Shelves,
     lineage: &Lineage,
     from: Option<Timestamp>,
 ) -> Result<Option<Base>, OperationsError> {
-    let mut newer = None;
-    for seq in lineage.bases().into_iter().rev() {
-        let early = match (from, lineage.commits.get(&seq).and_then(|c| c.watermark)) {
-            (Some(from), Some(w)) => w <= from,
-            (None, Some(_)) => false,
-            (_, None) => lineage.commits.contains_key(&seq),
-        };
-        if !early {
-            newer = Some(seq);
-            continue;
-        }
-        return lineage.base(files, seq).await;
+    let bases = lineage.bases();
+    let is_early = |seq: &u64| {
+        let watermark = lineage.commits.get(seq).map(|c| c.watermark);
+        watermark.is_some_and(|w| w.is_none_or(|w| from.is_some_and(|from| w <= from)))
+    };
+    let newest_early = bases.iter().rposition(is_early);
+    if newest_early.is_none()
+        && let Some(base) = beginning(files, lineage).await?
+        && is_covered(files, shelves, lineage, &base).await?
+    {
+        return Ok(Some(base));
     }
-    // Before everything: the oldest state says what the records meant, if its rows are all there.
-    let Some(oldest) = newer else { return Ok(None) };
-    let Some(first) = lineage.base(files, oldest).await? else { return Ok(None) };
+    for seq in &bases[newest_early.unwrap_or(0)..] {
+        match lineage.base(files, *seq).await {
+            Ok(Some(base)) if is_covered(files, shelves, lineage, &base).await? => return Ok(Some(base)),
+            Ok(_) => {}
+            // A check tells about it; the next one does as well.
+            Err(e) if e.is_damage() => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(None)
+}
+
+/// Before everything: what the records meant stands in the oldest state.
+async fn beginning(files: &Files<'_>, lineage: &Lineage) -> Result<Option<Base>, OperationsError> {
+    let Some(oldest) = lineage.bases().first().copied() else { return Ok(None) };
+    let first = match lineage.base(files, oldest).await {
+        Ok(Some(first)) => first,
+        Ok(None) => return Ok(None),
+        Err(e) if e.is_damage() => return Ok(None),
+        Err(e) => return Err(e),
+    };
     let semantics = first.partition.semantics().clone();
-    let head = lineage.commits.values().next();
-    let generation = head.map_or(first.partition.generation(), |c| c.generation);
+    let generation = lineage.commits.values().next().map_or(first.partition.generation(), |c| c.generation);
     let partition = Partition::new(semantics, lineage.partition, generation)?;
     Ok(Some(Base { seq: None, partition }))
+}
+
+/// True where the records between a state and the next commit that is left are stored: retention takes the oldest days.
+async fn is_covered(
+    files: &Files<'_>,
+    shelves: &Shelves,
+    lineage: &Lineage,
+    base: &Base,
+) -> Result<bool, OperationsError> {
+    let read = base.partition.counters().read;
+    let told = lineage.commits.values().filter(|c| base.seq.is_none_or(|seq| c.seq > seq)).find_map(|c| {
+        let counters: Counters = serde_json::from_value(c.counters.clone()).ok()?;
+        (counters.read > read).then_some(((c.generation, c.end), counters.read - read))
+    });
+    let Some((end, records)) = told else { return Ok(true) };
+    let shelf = shelves.from(lineage.partition, (base.partition.generation(), base.partition.next_offset()));
+    let mut stored = 0;
+    for i in 0..shelf.len() {
+        let rows = shelf.rows(files, i).await?;
+        stored += rows.iter().filter(|row| row.at() < end).count() as u64;
+        if rows.last().is_some_and(|row| row.at() >= end) || stored > records {
+            break;
+        }
+    }
+    Ok(stored == records)
 }
 
 async fn one(
@@ -147,14 +190,13 @@ async fn one(
     let p = lineage.partition;
     let mut told = PartitionReplay { partition: p, ..PartitionReplay::default() };
     let Some(head) = lineage.head() else { return Ok(told) };
-    let Some(mut base) = start(files, lineage, options.from).await? else { return Ok(told) };
-    if base.seq.is_none() && !whole_history(files, shelves, lineage).await? {
-        // Retention has taken the first records: the oldest state is the earliest that can be started from.
-        let oldest = lineage.bases().into_iter().next();
-        let Some(oldest) = oldest else { return Ok(told) };
-        let Some(found) = lineage.base(files, oldest).await? else { return Ok(told) };
-        base = found;
-    }
+    let Some(base) = start(files, shelves, lineage, options.from).await? else {
+        if head.state.is_some() {
+            told.doubts = 1;
+            told.first_doubt = Some("there is no readable state with all its records behind it".to_owned());
+        }
+        return Ok(told);
+    };
     told.base = base.seq;
     let turns = lineage.turns(files, base.seq).await?;
     let mut rerun = Rerun::new(base, turns, lineage);
@@ -187,28 +229,6 @@ async fn one(
     told.first_doubt = rerun.first_doubt.take();
     step(progress, format!("partition {p}"), shelf.len(), shelf.len());
     Ok(told)
-}
-
-/// True where every record of the partition is still stored: as many as its oldest state has counted.
-async fn whole_history(
-    files: &Files<'_>,
-    shelves: &Shelves,
-    lineage: &Lineage,
-) -> Result<bool, OperationsError> {
-    let Some(oldest) = lineage.bases().into_iter().next() else { return Ok(false) };
-    let Some(state) = lineage.base(files, oldest).await? else { return Ok(false) };
-    let (counted, end) =
-        (state.partition.counters().read, (state.partition.generation(), state.partition.next_offset()));
-    let shelf = shelves.from(lineage.partition, (0, 0));
-    let mut stored = 0;
-    for i in 0..shelf.len() {
-        let rows = shelf.rows(files, i).await?;
-        stored += rows.iter().filter(|row| row.at() < end).count() as u64;
-        if rows.last().is_none_or(|row| row.at() >= end) || stored > counted {
-            break;
-        }
-    }
-    Ok(stored == counted)
 }
 
 /// The longest window or bar: a row that starts before `to` has closed once the watermark is that much further.

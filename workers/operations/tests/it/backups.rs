@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use feature_store::{FeatureStore, MemoryStore, PredictionQuery};
+use feature_store::{MemoryStore, PredictionQuery};
 use lake::{Lake, LocalLake, MemoryLake};
 use market::{
     Alias, AliasEvent, AliasKey, ErrorKind, Outcome, PredictionRow, Role, RunRow, Symbol, Timestamp,
