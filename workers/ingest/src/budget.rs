@@ -1,4 +1,5 @@
-//! One byte budget for everything that a worker's partitions hold: open and frozen files, and rows on their way.
+//! One byte budget for everything that a worker's partitions hold: half of it for open and frozen files, a quarter for
+//! state with duplicate sets, a sixth for records that were read, a twelfth for rows on their way.
 //!
 //! Partitions come and go, and traffic is never spread evenly, so nobody has a fixed share of the files: while the sum
 //! is below half of the budget everybody goes on; above it the partition with most bytes in open files is to commit;
@@ -42,14 +43,29 @@ pub enum Room {
 #[derive(Debug)]
 pub(crate) struct Budget {
     files: usize,
+    state: usize,
+    records: usize,
+    rows: usize,
     held: Mutex<BTreeMap<u32, Usage>>,
     /// Changes when bytes came back after the budget was full, or when partitions come and go.
     changed: watch::Sender<u64>,
 }
 
 impl Budget {
-    pub fn new(files: usize) -> Self {
-        Self { files: files.max(1), held: Mutex::default(), changed: watch::Sender::new(0) }
+    pub fn new(total: usize) -> Self {
+        Self {
+            files: (total / 2).max(1),
+            state: total / 4,
+            records: total / 6,
+            rows: total / 12,
+            held: Mutex::default(),
+            changed: watch::Sender::new(0),
+        }
+    }
+
+    /// Bytes of state, duplicate sets included, above which a worker says that it is too much.
+    pub fn state(&self) -> usize {
+        self.state
     }
 
     /// Changes with the room that partitions have.
@@ -91,9 +107,9 @@ impl Budget {
     /// Bytes of rows on their way, and of one read, for each of the partitions there are now.
     pub fn shares(&self, read_bytes: usize) -> (usize, usize) {
         let partitions = self.held.lock().len().max(1);
-        let rows = (limits::PENDING_BYTES / partitions).max(limits::SHARE_BYTES_MIN);
+        let rows = (self.rows / partitions).max(limits::SHARE_BYTES_MIN);
         // One read is applied while the next is on its way.
-        let read = (limits::FETCH_BYTES / partitions / 2).max(limits::READ_BYTES_MIN).min(read_bytes.max(1));
+        let read = (self.records / partitions / 2).max(limits::READ_BYTES_MIN).min(read_bytes.max(1));
         (rows, read)
     }
 }
@@ -108,7 +124,7 @@ mod tests {
 
     #[test]
     fn whoever_holds_most_commits() {
-        let budget = Budget::new(1_000);
+        let budget = Budget::new(2_000);
         assert_eq!(budget.tell(0, open(300)), Room::Free);
         assert_eq!(budget.tell(1, open(150)), Room::Free);
         assert_eq!(budget.tell(1, open(200)), Room::Free, "over half, but another holds more");
@@ -119,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_full_budget_stops_all_and_says_when_it_is_over() {
-        let budget = Budget::new(1_000);
+        let budget = Budget::new(2_000);
         budget.tell(0, Usage { open: 10, frozen: 700 });
         assert_eq!(budget.tell(1, Usage { open: 20, frozen: 280 }), Room::Full);
         assert_eq!(budget.tell(0, Usage { open: 10, frozen: 700 }), Room::Full);
@@ -132,10 +148,10 @@ mod tests {
 
     #[test]
     fn one_alone_has_everything() {
-        let budget = Budget::new(1_000);
+        let budget = Budget::new(limits::BUDGET_BYTES);
         budget.enter(0);
         let (rows, read) = budget.shares(1 << 20);
-        assert_eq!((rows, read), (limits::PENDING_BYTES, 1 << 20));
+        assert_eq!((rows, read), (16 << 20, 1 << 20));
         (1..64).for_each(|p| budget.enter(p));
         let (less, read) = budget.shares(1 << 20);
         assert!(less == rows / 64 && read < 1 << 20, "{less} {read}");

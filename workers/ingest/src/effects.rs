@@ -128,9 +128,14 @@ fn answered(
     }
 }
 
+/// A row's JSON, about, so that it is written without growing.
+const RECORD_BYTES: usize = 1_024;
+
 /// A row as the features log carries it: JSON, keyed by symbol.
 fn record_of(row: &FeatureRow) -> NewRecord {
     let key = Some(row.symbol.as_str().as_bytes().to_vec());
+    let mut value = Vec::with_capacity(RECORD_BYTES);
     // A row is plain values with text keys: serialising it cannot fail.
-    NewRecord { key, value: serde_json::to_vec(row).unwrap_or_default() }
+    let _ = serde_json::to_writer(&mut value, row);
+    NewRecord { key, value }
 }

@@ -25,26 +25,34 @@ pub(crate) async fn look(cx: &Context) -> Result<Findings, LogError> {
     let facts = match found {
         Ok(facts) => facts,
         Err(e @ LogError::UnknownTopic { .. }) => return Ok(Findings { refused: Some(e.into()), topic_id }),
+        // Whoever may read a topic need not be allowed to read its settings.
+        Err(e @ LogError::Forbidden { .. }) => {
+            flag(cx, format!("TimestampsUntrusted: the settings of topic {name} cannot be read: {e}"));
+            let refused = grown(cx, cx.ticks().partitions());
+            return Ok(Findings { refused, topic_id });
+        }
         Err(e) => return Err(e),
     };
-    if facts.log_append_time {
-        status.clear(ConditionKind::TimestampsUntrusted, None);
-    } else {
-        let message = untrusted(settings);
-        if status.raise(ConditionKind::TimestampsUntrusted, None, message.clone()) {
-            tracing::warn!("{message}");
-        }
+    match facts.log_append_time {
+        true => status.clear(ConditionKind::TimestampsUntrusted, None),
+        false => flag(cx, untrusted(settings)),
     }
-    let topic = name.clone();
-    let configured = settings.semantics.partitions;
-    let refused = if facts.compacted {
-        Some(Error::Compacted { topic })
-    } else if facts.partitions != configured {
-        Some(Error::PartitionsChanged { topic, found: facts.partitions, configured })
-    } else {
-        None
+    let refused = match facts.compacted {
+        true => Some(Error::Compacted { topic: name.clone() }),
+        false => grown(cx, facts.partitions),
     };
     Ok(Findings { refused, topic_id })
+}
+
+fn grown(cx: &Context, found: u32) -> Option<Error> {
+    let (topic, configured) = (cx.settings.ticks_topic.clone(), cx.settings.semantics.partitions);
+    (found != configured).then_some(Error::PartitionsChanged { topic, found, configured })
+}
+
+fn flag(cx: &Context, message: String) {
+    if cx.components.status.raise(ConditionKind::TimestampsUntrusted, None, message.clone()) {
+        tracing::warn!("{message}");
+    }
 }
 
 fn untrusted(settings: &Settings) -> String {

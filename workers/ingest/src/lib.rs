@@ -7,6 +7,7 @@
 mod accept;
 pub mod budget;
 mod claim;
+mod compaction;
 mod conditions;
 mod context;
 mod controls;

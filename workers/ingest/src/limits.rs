@@ -2,13 +2,8 @@
 
 use std::time::Duration;
 
-/// Bytes for open and frozen files of all partitions, by default: of 192 MiB in all, beside fetched records, state and
-/// rows on their way.
-pub const BUDGET_BYTES: usize = 96 << 20;
-/// Bytes of records that all partitions hold or fetch.
-pub const FETCH_BYTES: usize = 32 << 20;
-/// Bytes of state, duplicate sets included, of all partitions above which a worker says that it is too much.
-pub const STATE_BYTES: usize = 48 << 20;
+/// Bytes for everything that a worker's partitions hold, by default: of a memory limit of 256 MiB.
+pub const BUDGET_BYTES: usize = 192 << 20;
 /// Least share of unacknowledged rows that one partition gets, in bytes.
 pub const SHARE_BYTES_MIN: usize = 256 << 10;
 /// Bytes of one read from the log at most.
@@ -23,8 +18,6 @@ pub const ROLL_ROWS: u64 = 4_000_000;
 pub const SIZE_CHECK_RECORDS: u64 = 256;
 /// Rows of one upsert at most.
 pub const UPSERT_ROWS: usize = 1_000;
-/// Bytes of unacknowledged finals in memory, per worker, before an early commit spills them.
-pub const PENDING_BYTES: usize = 16 << 20;
 /// Unacknowledged finals of one partition, spilled ones included, before it pauses.
 pub const PENDING_ROWS: u64 = 10_000_000;
 /// How long a commit waits for the acknowledgement of its finals before it spills them.
@@ -45,6 +38,8 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 pub const BACKOFF_MIN: Duration = Duration::from_millis(20);
 /// Attempts to take a partition over before the worker says that others keep taking it.
 pub const CLAIM_ATTEMPTS: usize = 16;
+/// Least time between two claims of one partition by one worker.
+pub const CLAIM_AGAIN: Duration = Duration::from_millis(500);
 /// How long a draining worker goes on trying a store that does not answer.
 pub const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a worker that has written everything waits for upkeep that is still on its way.
@@ -61,6 +56,8 @@ pub const SAY_AGAIN: Duration = Duration::from_secs(60);
 pub const QUIET_REASONS: usize = 4_096;
 /// How often the topic's set-up is looked at while working.
 pub const FACTS_EVERY: Duration = Duration::from_secs(15);
+/// How often a topic that cannot be worked on is looked at.
+pub const FACTS_AGAIN: Duration = Duration::from_secs(2);
 /// How long a look at the topic before a commit may take: a log that does not answer holds no commit up.
 pub const FACTS_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a writer that is not sure of its partitions looks again.
@@ -72,9 +69,11 @@ pub const HAND_OVER_MARGIN: Duration = Duration::from_millis(500);
 /// How long a leaving worker waits for its ownership to end.
 pub const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a halted partition's log is looked at: whoever does something about it leaves a commit there.
-pub const HALT_LOOK_EVERY: Duration = Duration::from_secs(10);
-/// When a halted partition is tried again though nothing was seen to have been done.
-pub const HALT_RETRY: Duration = Duration::from_secs(300);
+pub const HALT_LOOK_EVERY: Duration = Duration::from_secs(5);
+/// When a halted partition is tried again though nothing was seen to have been done; twice as long each time.
+pub const HALT_RETRY: Duration = Duration::from_secs(15);
+/// The longest such time.
+pub const HALT_RETRY_MAX: Duration = Duration::from_secs(600);
 /// How long a fenced worker leaves a partition alone that is still said to be its: no other worker can rely on having it
 /// for longer (a session and a drain).
 pub const FENCED_WAIT: Duration = Duration::from_secs(30);
@@ -96,3 +95,9 @@ pub const READ_BACKOFF_MAX: Duration = Duration::from_secs(2);
 pub const DAY_GRACE: Duration = Duration::from_secs(600);
 /// How long one re-reading of the last consumed record waits for it.
 pub const REREAD_WAIT: Duration = Duration::from_millis(500);
+/// Bytes of a provisional row that is kept, about.
+pub const PROVISIONAL_BYTES: usize = 512;
+/// How long after its start a worker may compact.
+pub const COMPACT_AFTER: Duration = Duration::from_secs(900);
+/// Bytes of files that a worker puts together: twice as much memory is taken meanwhile.
+pub const COMPACT_BYTES: u64 = 8 << 20;

@@ -25,6 +25,7 @@ use tokio::{
 
 use crate::{
     Error, OnHalt, Phase, Summary,
+    compaction::Compaction,
     conditions::ConditionKind,
     context::Context,
     facts::{self, Findings},
@@ -59,11 +60,15 @@ pub(crate) struct Roster {
     owned: BTreeSet<u32>,
     /// What is being given back.
     handing_over: BTreeSet<u32>,
+    compaction: Compaction,
     topic_id: String,
     /// Why nothing can be worked on.
     refused: Option<Error>,
     first: Option<Error>,
-    heads: Vec<Option<Commit>>,
+    /// The newest commit of what this worker had to the end; absent where it is not known.
+    heads: BTreeMap<u32, Option<Commit>>,
+    /// How often a partition has halted lately, and when it last did.
+    halts: BTreeMap<u32, (u32, Instant)>,
     /// Commits of partitions that were given back.
     commits: u64,
 }
@@ -82,9 +87,11 @@ impl Roster {
             parked: BTreeMap::new(),
             owned: BTreeSet::new(),
             handing_over: BTreeSet::new(),
+            compaction: Compaction::new(),
             refused: None,
             first: None,
-            heads: Vec::new(),
+            heads: BTreeMap::new(),
+            halts: BTreeMap::new(),
             commits: 0,
         }
     }
@@ -101,7 +108,7 @@ impl Roster {
         loop {
             tokio::select! {
                 found = &mut look => {
-                    look = self.look(limits::FACTS_EVERY);
+                    look = self.look(limits::FACTS_AGAIN);
                     match found {
                         Ok(findings) => {
                             self.found(findings);
@@ -110,7 +117,6 @@ impl Roster {
                         Err(e) if !is_passing(&e) => return Err(e.into()),
                         Err(e) => self.log_fails(&e),
                     }
-                    look = self.look(limits::READ_BACKOFF_MAX);
                 }
                 () = end.draining() => break,
             }
@@ -130,6 +136,7 @@ impl Roster {
                 () = end.draining(), if !ending => {
                     // While still a member: whoever leaves first shares its partitions with others until it has drained.
                     ending = true;
+                    self.compaction.end();
                     self.parked.clear();
                     self.working.values().for_each(|w| w.shutdown.drain());
                 }
@@ -139,11 +146,12 @@ impl Roster {
                 },
                 Some(ended) = self.tasks.join_next_with_id() => self.task_ended(ended, ending),
                 found = &mut look => {
-                    look = self.look(limits::FACTS_EVERY);
                     match found {
                         Ok(findings) => self.found(findings),
                         Err(e) => self.log_fails(&e),
                     }
+                    let soon = self.refused.is_some();
+                    look = self.look(if soon { limits::FACTS_AGAIN } else { limits::FACTS_EVERY });
                 }
                 () = at(deadline) => self.overdue(),
                 () = at(Some(settled)), if unsettled => {
@@ -173,9 +181,13 @@ impl Roster {
         let status = self.cx.components.status.clone();
         status.clear(ConditionKind::LogUnavailable, None);
         let state: usize = status.partitions().iter().map(|p| p.state_bytes).sum();
-        match state > limits::STATE_BYTES {
-            true => drop(status.raise(ConditionKind::StateOverBudget, None, over_budget(state))),
+        let most = self.cx.budget.state();
+        match state > most {
+            true => drop(status.raise(ConditionKind::StateOverBudget, None, over_budget(state, most))),
             false => status.clear(ConditionKind::StateOverBudget, None),
+        }
+        if !self.cx.shutdown.is_draining() {
+            self.compaction.look(&self.cx, &self.owned);
         }
         let made_again = findings.topic_id != self.topic_id;
         self.topic_id = findings.topic_id;
@@ -301,21 +313,27 @@ impl Roster {
         let mut again = Start::Fresh;
         let mut restart = working.again && goes_on;
         match result {
-            Ok(Ended::Drained(head)) => self.heads.push(Some(*head)),
-            Ok(Ended::Stopped) => self.heads.push(None),
+            Ok(Ended::Drained(head)) => drop(self.heads.insert(p, Some(*head))),
+            Ok(Ended::Stopped) => drop(self.heads.insert(p, None)),
             Ok(Ended::Parked(shell)) if restart => again = Start::Parked(shell),
             Ok(Ended::Parked(shell)) => {
                 tracing::info!(partition = p, "lost: its state is kept in case it comes back");
                 status.update(p, |s| s.phase = Phase::Parked);
                 self.parked.insert(p, Parked { shell, since: Instant::now() });
             }
-            Err(error) if !goes_on && self.cx.settings.on_halt == OnHalt::Keep && !ending => {
+            // What others have already, or will have now, is theirs to read again.
+            Err(error)
+                if self.cx.settings.on_halt == OnHalt::Keep
+                    && !goes_on
+                    && (!ending || matches!(error, Error::Fenced { .. })) =>
+            {
                 tracing::warn!(partition = p, "given back uncommitted: {error}");
             }
             Err(error) => {
                 self.halted(p, &error, ending);
                 if goes_on && self.cx.settings.on_halt == OnHalt::Keep {
-                    again = Start::After(after(&error, status.sequence(p)));
+                    let again_after = self.patience(p);
+                    again = Start::After(after(&error, status.sequence(p), again_after));
                     restart = true;
                 }
             }
@@ -334,8 +352,21 @@ impl Roster {
         }
     }
 
+    /// How long a partition that has halted is left alone: longer each time.
+    fn patience(&mut self, p: u32) -> Duration {
+        let now = Instant::now();
+        let (times, last) = self.halts.entry(p).or_insert((0, now));
+        if now.saturating_duration_since(*last) > 2 * limits::HALT_RETRY_MAX {
+            *times = 0;
+        }
+        let patience = limits::HALT_RETRY.saturating_mul(1 << (*times).min(16)).min(limits::HALT_RETRY_MAX);
+        (*times, *last) = (*times + 1, now);
+        patience
+    }
+
     /// Somebody else's from now on.
     fn let_go(&mut self, p: u32) {
+        self.heads.remove(&p);
         self.cx.ticks().release(p);
         self.cx.placing.forget(p);
         self.commits += self.cx.components.status.forget(p);
@@ -411,7 +442,10 @@ impl Roster {
             None => Ok(Summary {
                 counters: status.counters(),
                 commits: self.commits + status.partitions().iter().map(|p| p.commits).sum::<u64>(),
-                committed_until: self.heads.iter().flatten().filter_map(|h| h.watermark).min(),
+                committed_until: match self.heads.values().all(Option::is_some) {
+                    true => self.heads.values().flatten().filter_map(|h| h.watermark).min(),
+                    false => None,
+                },
             }),
         }
     }
@@ -419,11 +453,11 @@ impl Roster {
 
 /// What a halted partition waits for. A fenced one is left alone until no other worker can rely on it any more, though
 /// it is still said to be ours; a record that panics does so again.
-fn after(error: &Error, seen: Option<u64>) -> Halt {
+fn after(error: &Error, seen: Option<u64>, patience: Duration) -> Halt {
     let again = match error {
-        Error::Fenced { .. } => Some(limits::FENCED_WAIT),
+        Error::Fenced { .. } => Some(limits::FENCED_WAIT.max(patience)),
         Error::Panicked { .. } => None,
-        _ => Some(limits::HALT_RETRY),
+        _ => Some(patience),
     };
     let seen = match error {
         // The commit of whoever fenced is new to us.
@@ -437,12 +471,12 @@ fn is_passing(error: &LogError) -> bool {
     matches!(error.kind(), ErrorKind::Retry | ErrorKind::Unavailable)
 }
 
-fn over_budget(bytes: usize) -> String {
+fn over_budget(bytes: usize, most: usize) -> String {
     format!(
-        "StateOverBudget: state and duplicate sets of this worker take {} MiB of {} MiB: raise ingest.replicas, or lower \
-         features.dedup.maxEntries or features.maxSymbols",
+        "StateOverBudget: state and duplicate sets of this worker take {} MiB of {} MiB: raise ingest.replicas or the \
+         memory limit, or lower features.dedup.maxEntries or features.maxSymbols",
         bytes >> 20,
-        limits::STATE_BYTES >> 20
+        most >> 20
     )
 }
 

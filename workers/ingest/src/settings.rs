@@ -58,7 +58,7 @@ pub struct Settings {
     pub semantics: Arc<Semantics>,
     /// When commits are due.
     pub roll: Roll,
-    /// Bytes that open and frozen files and unacknowledged rows of all partitions may take.
+    /// Bytes that everything of all partitions may take: files, state, records that were read, rows on their way.
     pub budget_bytes: usize,
     /// Topic with the ticks.
     pub ticks_topic: String,

@@ -101,6 +101,8 @@ impl Shell {
                 }
             };
             let input = tokio::select! {
+                // An end comes before whatever else is ready.
+                biased;
                 () = cx.shutdown.cancelled() => return Ok(Drive::Cancelled),
                 // An owner that is gone has nothing to say to its partitions any more.
                 _ = lost.wait_for(|lost| *lost) => {

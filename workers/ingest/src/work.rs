@@ -74,7 +74,11 @@ pub(crate) async fn work(
         let ended = shell.drive(&mut lost).await?;
         commits = shell.report.commits(&shell.machine);
         match ended {
-            Drive::Again => {}
+            // A log that goes on saying so would have it claimed without end.
+            Drive::Again => tokio::select! {
+                () = tokio::time::sleep(limits::CLAIM_AGAIN) => {}
+                () = cx.shutdown.draining() => {}
+            },
             Drive::Drained => return Ok(Ended::Drained(Box::new(shell.head().clone()))),
             Drive::Lost if shell.machine.is_running() => return Ok(Ended::Parked(shell)),
             Drive::Cancelled | Drive::Lost => return Ok(Ended::Stopped),
@@ -110,15 +114,17 @@ async fn healed(cx: &Context, p: u32, halt: &Halt) {
     let since = Instant::now();
     let mut seen = halt.seen;
     loop {
-        if halt.again.is_some_and(|again| since.elapsed() >= again) {
+        if let Ok(newest) = claim::newest(cx, p).await {
+            if seen.is_some() && newest > seen && of_command(cx, p, newest).await {
+                return;
+            }
+            seen = seen.max(newest);
+        }
+        let left = halt.again.map_or(Duration::MAX, |again| again.saturating_sub(since.elapsed()));
+        if left.is_zero() {
             return;
         }
-        tokio::time::sleep(limits::HALT_LOOK_EVERY.min(halt.again.unwrap_or(Duration::MAX))).await;
-        let Ok(newest) = claim::newest(cx, p).await else { continue };
-        if seen.is_some() && newest > seen && of_command(cx, p, newest).await {
-            return;
-        }
-        seen = seen.max(newest);
+        tokio::time::sleep(limits::HALT_LOOK_EVERY.min(left)).await;
     }
 }
 

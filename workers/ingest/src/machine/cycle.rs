@@ -162,7 +162,7 @@ impl Machine {
         let Some(cycle) = &mut self.cycle else { return Ok(()) };
         let Stage::Acks(since) = cycle.stage else { return Ok(()) };
         let in_flight = match &self.flight {
-            Some(f) if f.cargo == super::Cargo::Finals => &f.rows[..],
+            Some(f) if f.cargo == super::sending::Cargo::Finals => &f.rows[..],
             _ => &[],
         };
         if !self.outbox.is_acked(cycle.finals) && cycle.spill.is_none() {

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use market::{FeatureRow, RowName, Symbol, Timestamp};
 use windowing::{DeadLetter, Partition, RawRow, Sink};
 
-use crate::limits::{IDLE_AFTER, LIVE_EVERY};
+use crate::limits::{IDLE_AFTER, LIVE_EVERY, PROVISIONAL_BYTES};
 
 #[derive(Debug, Default)]
 pub(crate) struct Provisional {
@@ -20,8 +20,10 @@ pub(crate) struct Provisional {
     /// When a record was last applied that no live rows show yet.
     changed: Option<Duration>,
     last_live: Option<Duration>,
-    /// Live rows that the store does not have: the newest value of each.
+    /// Live rows that the store does not have: the newest value of each, up to a limit.
     unstored: BTreeMap<(Symbol, RowName, Timestamp), FeatureRow>,
+    /// There were more: only the open windows themselves know all of them.
+    more: bool,
 }
 
 #[derive(Default)]
@@ -64,7 +66,9 @@ impl Provisional {
 
     fn idle_due(&self) -> Option<Duration> {
         match (self.end, self.changed) {
-            (Some(end), None) if !self.unstored.is_empty() => Some(self.quiet.unwrap_or(end) + IDLE_AFTER),
+            (Some(end), None) if self.more || !self.unstored.is_empty() => {
+                Some(self.quiet.unwrap_or(end) + IDLE_AFTER)
+            }
             _ => None,
         }
     }
@@ -75,8 +79,18 @@ impl Provisional {
         [live, self.idle_due()].into_iter().flatten().min()
     }
 
-    /// Changed rows for the features log, if they are due.
-    pub fn live(&mut self, now: Duration, partition: &mut Partition) -> Option<Arc<[FeatureRow]>> {
+    /// Bytes held, about.
+    pub fn bytes(&self) -> usize {
+        self.unstored.len() * PROVISIONAL_BYTES
+    }
+
+    /// Changed rows for the features log, if they are due. At most `most` bytes of them are kept for the store.
+    pub fn live(
+        &mut self,
+        now: Duration,
+        partition: &mut Partition,
+        most: usize,
+    ) -> Option<Arc<[FeatureRow]>> {
         if !self.in_sight(now) {
             // Nothing is due until the end is seen again.
             self.end = None;
@@ -89,8 +103,13 @@ impl Provisional {
         partition.provisional(true, &mut rows);
         self.changed = None;
         self.last_live = Some(now);
-        for row in &rows.0 {
-            self.unstored.insert((row.symbol.clone(), row.name.clone(), row.window_start), row.clone());
+        if self.bytes() + rows.0.len() * PROVISIONAL_BYTES > most {
+            (self.more, self.unstored) = (true, BTreeMap::new());
+        }
+        if !self.more {
+            for row in &rows.0 {
+                self.unstored.insert((row.symbol.clone(), row.name.clone(), row.window_start), row.clone());
+            }
         }
         (!rows.0.is_empty()).then(|| rows.0.into())
     }
@@ -101,9 +120,12 @@ impl Provisional {
     }
 
     /// Rows for the feature store, if they are due.
-    pub fn idle(&mut self, now: Duration) -> Option<Arc<[FeatureRow]>> {
+    pub fn idle(&mut self, now: Duration, partition: &mut Partition) -> Option<Arc<[FeatureRow]>> {
         if self.idle_due().is_none_or(|due| now < due) {
             return None;
+        }
+        if self.more {
+            return Some(self.all(partition));
         }
         Some(std::mem::take(&mut self.unstored).into_values().collect())
     }
@@ -112,7 +134,7 @@ impl Provisional {
     pub fn all(&mut self, partition: &mut Partition) -> Arc<[FeatureRow]> {
         let mut rows = Rows::default();
         partition.provisional(false, &mut rows);
-        self.unstored.clear();
+        (self.more, self.unstored) = (false, BTreeMap::new());
         rows.0.into()
     }
 }

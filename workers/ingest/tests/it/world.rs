@@ -122,6 +122,15 @@ impl World {
         Self { lake: MemoryLake::new(), store: Arc::new(MemoryStore::new()), ..self.clone() }
     }
 
+    /// The same log and store before a copy of what the lake holds now.
+    pub async fn copied(&self) -> Self {
+        let lake = MemoryLake::new();
+        for entry in self.lake.list("").await.unwrap() {
+            lake.create(&entry.path, self.lake.read(&entry.path).await.unwrap()).await.unwrap();
+        }
+        Self { lake, ..self.clone() }
+    }
+
     pub fn components(&self, lake: Arc<dyn Lake>) -> Components {
         let clock = self.clock.clone();
         Components {

@@ -1,0 +1,87 @@
+//! Servers that cannot be reached, and a lake that is another pipeline's: said by the program, soon. A log that goes away
+//! under a worker and comes back.
+
+use std::{sync::Arc, time::Duration};
+
+use lake::MemoryLake;
+use serde_json::json;
+use servers::{Options, Stack, shared, unique};
+
+use super::{
+    lines,
+    world::{SEEN, World},
+};
+use crate::support::{Program, until};
+
+/// An address at which nobody listens.
+const NOBODY: &str = "127.0.0.1:1";
+/// Within which the program gives up.
+const CLEAR: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unreachable_server_is_named() {
+    let stack = shared().await;
+    let cases = [
+        ("kafka", json!({"source": {"kafka": {"bootstrapServers": NOBODY}}})),
+        ("hdfs", json!({"lake": {"hdfs": {"uri": format!("hdfs://{NOBODY}")}}})),
+        ("cassandra", json!({"featureStore": {"cassandra": {"contactPoints": [NOBODY]}}})),
+    ];
+    let mut said = Vec::new();
+    for (name, spec) in cases {
+        let program = Program::new(stack, "nobody", 2, spec);
+        let errors = program.fails(&["ingest"], CLEAR).await;
+        assert!(errors.contains(NOBODY), "{name}: {errors}");
+        said.push(errors);
+    }
+    said.dedup();
+    assert_eq!(said.len(), 3, "each is an error of its own");
+}
+
+/// The folder on HDFS, or the keyspace, is another pipeline's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_pipeline_has_is_refused() {
+    let stack = shared().await;
+    let first = Program::new(stack, "first", 2, json!({}));
+    first.ok(&["init"]).await;
+    let root = json!({"lake": {"root": format!("/{}", first.name)}});
+    let keyspace = json!({"featureStore": {"cassandra": {"keyspace": first.name}}});
+    for spec in [root, keyspace] {
+        let second = Program::new(stack, "second", 2, spec);
+        for command in ["init", "ingest"] {
+            let errors = second.fails(&[command], CLEAR).await;
+            assert!(errors.contains(&first.name), "{command}: {errors}");
+        }
+    }
+    first.ok(&["destroy", "--yes"]).await;
+}
+
+/// Kafka goes away under a worker: a condition, a few lines, and on it goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_away_is_waited_for() {
+    let options = Options { hdfs: false, cassandra: false, ..Options::default() };
+    let stack = Stack::start(options).await.expect("Kafka of its own");
+    let world = World::over(stack.kafka.bootstrap(), unique("away"), Arc::new(MemoryLake::new())).await;
+    world.send(0, 1_000).await;
+    let worker = world.start();
+    worker.has_committed(&world.ends().await, SEEN).await;
+    let before = lines::count();
+    stack.kafka.kill().expect("killed");
+    let said = worker.says("LogUnavailable").await;
+    assert!(said.contains(stack.kafka.bootstrap()), "{said}");
+    // As long as a flood takes to be one.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let written = lines::count() - before;
+    lines::assert_few(before, stack.kafka.bootstrap());
+    assert!(written < 200, "{written} lines");
+    stack.kafka.start().expect("started");
+    stack.kafka.wait_ready().await.expect("ready");
+    world.send(1_000, 2_000).await;
+    let took = worker.has_committed(&world.ends().await, Duration::from_secs(60)).await;
+    until("it says that all is well", SEEN, async || match worker.kinds() {
+        kinds if kinds.is_empty() => Ok(()),
+        kinds => Err(format!("{kinds:?}")),
+    })
+    .await;
+    println!("committed {took:?} after the log was back");
+    worker.ends().await.expect("a drain");
+}
