@@ -26,12 +26,16 @@ impl FromStr for LogFormat {
     }
 }
 
+/// What every filter starts from. The Cassandra driver tells each of its tries to reconnect, several lines a second for
+/// as long as a cluster is away; the store's errors say the same once. `scylla=info` in a filter lets it speak.
+const QUIET: &str = "scylla=off";
+
 /// Starts writing lines to stderr. `filter` is a `tracing` filter (`info`, `ingest=debug,info`); an invalid one counts
 /// as `info` and is reported. A second call changes nothing.
 pub fn init(format: LogFormat, filter: &str) {
-    let (parsed, wrong) = match EnvFilter::try_new(filter) {
+    let (parsed, wrong) = match EnvFilter::try_new(format!("{QUIET},{filter}")) {
         Ok(parsed) => (parsed, None),
-        Err(error) => (EnvFilter::new("info"), Some(error)),
+        Err(error) => (EnvFilter::new(format!("{QUIET},info")), Some(error)),
     };
     let lines = fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(parsed);

@@ -1,22 +1,33 @@
-//! The feature store on a real Cassandra: the port's contract, what it assumes about the server, and what it says when
-//! something is wrong.
+//! The feature store on a real Cassandra: the port's contract, what it assumes about the server, what it says when
+//! something is wrong, and that it goes on afterwards.
+
+mod compatibility;
+mod faults;
+mod indicators;
+mod predictions;
+mod probes;
+mod secured;
+mod setup;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use servers::{shared, unique};
 use feature_store::{
     FeatureStore,
-    cassandra::{CassandraSettings, CassandraStore},
+    cassandra::{CassandraSettings, CassandraStore, Schema},
     conformance::suite_of_a_cluster,
 };
 use market::Span;
+use scylla::client::{session::Session, session_builder::SessionBuilder};
+use servers::{shared, unique};
 
+/// Longest time for something that only has to come true.
+const SOON: Duration = Duration::from_secs(60);
+
+/// The store's settings for a keyspace of a node.
 fn settings(contact: &str, keyspace: &str) -> CassandraSettings {
     let s = Span::from_secs;
     CassandraSettings {
@@ -34,25 +45,57 @@ fn settings(contact: &str, keyspace: &str) -> CassandraSettings {
     }
 }
 
-async fn fresh(name: &str) -> CassandraSettings {
-    let stack = shared().await;
-    let settings = settings(stack.cassandra.contact(), &unique(name).replace('-', "_"));
-    CassandraStore::init(&settings).await.unwrap();
+/// Settings of a keyspace that nobody has, on the shared node.
+async fn nowhere(name: &str) -> CassandraSettings {
+    settings(shared().await.cassandra.contact(), &unique(name))
+}
+
+/// A prepared keyspace of the test's own.
+async fn prepared(name: &str) -> CassandraSettings {
+    let settings = nowhere(name).await;
+    CassandraStore::init(&settings).await.expect("init");
     settings
 }
 
-#[tokio::test]
+async fn connect(settings: &CassandraSettings) -> CassandraStore {
+    CassandraStore::connect(settings.clone()).await.expect("connect")
+}
+
+/// A session that knows nothing of the store.
+async fn plain(settings: &CassandraSettings) -> Session {
+    let session =
+        SessionBuilder::new().known_nodes(&settings.contact_points).build().await.expect("a session");
+    session.use_keyspace(&settings.keyspace, true).await.expect("the keyspace");
+    session
+}
+
+/// Tries until it works, and says at the deadline what it saw last.
+async fn until<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(
+    what: &str,
+    patience: Duration,
+    mut attempt: impl FnMut() -> F,
+) -> T {
+    let deadline = Instant::now() + patience;
+    loop {
+        match attempt().await {
+            Ok(value) => return value,
+            Err(error) if Instant::now() > deadline => panic!("{what}: not within {patience:?}: {error}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cassandra_keeps_the_contract() {
-    let made = AtomicU32::new(0);
-    let made = &made;
+    let settings = &prepared("contract").await;
+    let session = &plain(settings).await;
     suite_of_a_cluster(|| async move {
-        let t = std::time::Instant::now();
-        let settings = fresh(&format!("contract{}", made.fetch_add(1, Ordering::Relaxed))).await;
-        let t1 = t.elapsed();
-        let store = CassandraStore::connect(settings).await.unwrap();
-        eprintln!("init {t1:?} connect {:?}", t.elapsed() - t1);
-        Arc::new(store) as Arc<dyn FeatureStore>
+        // A keyspace for each case would cost more than the cases.
+        for table in Schema::tables().iter().filter(|table| *table != "meta") {
+            session.query_unpaged(format!("TRUNCATE {table}"), ()).await.expect("empty tables");
+        }
+        Arc::new(connect(settings).await) as Arc<dyn FeatureStore>
     })
     .await;
-    let _ = Duration::ZERO;
+    CassandraStore::drop_all(settings).await.expect("drop");
 }

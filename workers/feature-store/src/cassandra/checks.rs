@@ -61,10 +61,8 @@ async fn look(settings: &CassandraSettings, found: &mut Vec<Check>) {
         Err(error) => return found.push(failed(&keyspace, &error)),
     };
     found.push(Check::pass(&keyspace, "prepared for this manifest"));
-    found.push(match cluster.choose_consistency(&settings.datacenter).await {
-        Ok(replicas) => replication(&keyspace, replicas, settings),
-        Err(error) => failed(&keyspace, &error),
-    });
+    let replicas = cluster.choose_consistency(&settings.datacenter);
+    found.push(replication(&keyspace, replicas, settings));
     if let Err(error) = meta.claim(&cluster).await {
         found.push(failed(&keyspace, &error));
     }

@@ -1,4 +1,4 @@
-//! A session with a cluster: how it is opened, and how a request is tried until it is answered or given up.
+//! A session with a cluster: how a request is tried until it is answered, refused or given up. `connect` opens it.
 //!
 //! The driver keeps connections and heals them; this file only decides what an error means. A request that fails in
 //! passing is tried again with growing, varied pauses for a bounded time and then is `Unavailable`: the caller keeps
@@ -6,35 +6,22 @@
 
 use std::{
     hash::BuildHasher,
-    num::NonZeroUsize,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use openssl::{
-    pkey::PKey,
-    ssl::{SslConnector, SslConnectorBuilder, SslMethod},
-    x509::{X509, store::X509StoreBuilder},
-};
 use scylla::{
-    client::{
-        PoolSize, execution_profile::ExecutionProfile, session::Session, session_builder::SessionBuilder,
-    },
-    cluster::{ClusterState, metadata::Strategy},
-    policies::retry::FallthroughRetryPolicy,
+    client::session::Session,
     response::{PagingState, PagingStateResponse, query_result::QueryRowsResult},
-    statement::{Consistency, SerialConsistency, batch::Batch, prepared::PreparedStatement},
+    statement::{Consistency, batch::Batch, prepared::PreparedStatement},
 };
 use tokio::{
     sync::Semaphore,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 
 use super::{
-    CassandraError, CassandraSettings,
+    CassandraError,
     cells::{Cells, Fields},
     failure::{Answer, Judge},
 };
@@ -46,91 +33,26 @@ pub(super) struct Cluster {
     pub contact: String,
     pub keyspace: String,
     pub writing: Semaphore,
-    consistency: Consistency,
+    /// Of the statements that are prepared from now on.
+    pub consistency: Consistency,
     last_micros: AtomicI64,
 }
 
 impl Cluster {
-    /// Connects, without a keyspace. Ends within [`limits::CASSANDRA_CONNECT_MS`].
-    pub async fn open(settings: &CassandraSettings) -> Result<Self, CassandraError> {
-        settings.check()?;
-        let contact = settings.contact();
-        let profile = ExecutionProfile::builder()
-            .consistency(Consistency::LocalQuorum)
-            .serial_consistency(Some(SerialConsistency::LocalSerial))
-            .request_timeout(Some(Duration::from_millis(limits::CASSANDRA_REQUEST_MS)))
-            .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
-            .build();
-        let mut builder = SessionBuilder::new()
-            .known_nodes(&settings.contact_points)
-            .prefer_datacenter(settings.datacenter.clone())
-            .default_execution_profile_handle(profile.into_handle())
-            .connection_timeout(Duration::from_millis(limits::CASSANDRA_REQUEST_MS))
-            .schema_agreement_timeout(Duration::from_secs(limits::CASSANDRA_INIT_S))
-            .fetch_schema_metadata(true)
-            .keepalive_interval(Duration::from_secs(10))
-            .pool_size(PoolSize::PerHost(CONNECTIONS));
-        if let (Some(user), Some(password)) = (&settings.username, &settings.password) {
-            builder = builder.user(user, password);
-        }
-        if let Some(tls) = &settings.tls {
-            let context = tls_context(tls)
-                .map_err(|e| CassandraError::Tls { contact: contact.clone(), why: e.to_string() })?;
-            builder = builder.tls_context(Some(context));
-        }
-        let patience = Duration::from_millis(limits::CASSANDRA_CONNECT_MS);
-        let session = match timeout(patience, builder.build()).await {
-            Ok(Ok(session)) => session,
-            Ok(Err(error)) => {
-                let why = error.to_string();
-                return Err(match error.judge() {
-                    Answer::Credentials => CassandraError::Credentials { contact, why },
-                    _ => CassandraError::Unreachable { contact, why },
-                });
-            }
-            Err(_) => {
-                let why = format!("no answer within {} s", patience.as_secs());
-                return Err(CassandraError::Unreachable { contact, why });
-            }
-        };
-        let cluster = Self {
+    pub fn new(session: Session, contact: String, keyspace: String) -> Self {
+        Self {
             session,
             contact,
-            keyspace: settings.keyspace.clone(),
+            keyspace,
             writing: Semaphore::new(limits::CASSANDRA_IN_FLIGHT),
             consistency: Consistency::LocalQuorum,
             last_micros: AtomicI64::new(0),
-        };
-        cluster.check_datacenter(&settings.datacenter)?;
-        Ok(cluster)
-    }
-
-    fn check_datacenter(&self, named: &str) -> Result<(), CassandraError> {
-        let state = self.session.get_cluster_state();
-        let mut known: Vec<&str> =
-            state.get_nodes_info().iter().filter_map(|n| n.datacenter.as_deref()).collect();
-        known.sort_unstable();
-        known.dedup();
-        if known.contains(&named) {
-            return Ok(());
         }
-        Err(CassandraError::Datacenter {
-            contact: self.contact.clone(),
-            named: named.to_owned(),
-            known: known.join(", "),
-        })
     }
 
     /// Makes the keyspace the one that statements mean.
     pub async fn use_keyspace(&self) -> Result<(), CassandraError> {
         self.tried("use the keyspace", || self.session.use_keyspace(&self.keyspace, true)).await
-    }
-
-    /// How many replicas the keyspace has in the data centre; statements prepared from now on ask for a quorum of them.
-    pub async fn choose_consistency(&mut self, datacenter: &str) -> Result<Option<usize>, CassandraError> {
-        let replicas = replicas(&self.session.get_cluster_state(), &self.keyspace, datacenter);
-        self.consistency = if replicas == Some(1) { Consistency::LocalOne } else { Consistency::LocalQuorum };
-        Ok(replicas)
     }
 
     /// True where requests need not say which node: there is but one.
@@ -152,15 +74,14 @@ impl Cluster {
         self.tried(what, || self.session.query_unpaged(cql, ())).await.map(drop)
     }
 
-    /// Runs a statement and gives its rows, which are few.
-    pub async fn rows(
+    /// Runs a lightweight transaction. Whether it was applied is read afterwards: a try without an answer may have been.
+    pub async fn transact(
         &self,
         what: &'static str,
         statement: &PreparedStatement,
         values: &Cells,
-    ) -> Result<Option<QueryRowsResult>, CassandraError> {
-        let result = self.tried(what, || self.session.execute_unpaged(statement, values)).await?;
-        Ok(result.into_rows_result().ok())
+    ) -> Result<(), CassandraError> {
+        self.tried(what, || self.session.execute_unpaged(statement, values)).await.map(drop)
     }
 
     /// One page of rows, and where the next one starts.
@@ -302,9 +223,6 @@ impl Cluster {
     }
 }
 
-/// Connections to each node.
-const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
-
 /// Microseconds since 1970 by the wall clock.
 pub(super) fn now_micros() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -317,40 +235,6 @@ pub(super) fn random() -> u64 {
     std::hash::RandomState::new().hash_one((CALLS.fetch_add(1, Ordering::Relaxed), now_micros()))
 }
 
-fn replicas(state: &ClusterState, keyspace: &str, datacenter: &str) -> Option<usize> {
-    match &state.get_keyspace(keyspace)?.strategy {
-        Strategy::SimpleStrategy { replication_factor } => Some(*replication_factor),
-        Strategy::NetworkTopologyStrategy { datacenter_repfactors } => {
-            datacenter_repfactors.get(datacenter).copied()
-        }
-        _ => None,
-    }
-}
-
 fn varied(ms: u64) -> u64 {
     ms / 2 + random() % ms.max(1)
-}
-
-fn tls_context(tls: &super::Tls) -> Result<SslConnectorBuilder, openssl::error::ErrorStack> {
-    let mut builder = SslConnector::builder(SslMethod::tls_client())?;
-    if let Some(pem) = &tls.ca_pem {
-        let mut store = X509StoreBuilder::new()?;
-        for authority in X509::stack_from_pem(pem.as_bytes())? {
-            store.add_cert(authority)?;
-        }
-        builder.set_cert_store(store.build());
-    }
-    if let (Some(cert), Some(key)) = (&tls.cert_pem, &tls.key_pem) {
-        let mut chain = X509::stack_from_pem(cert.as_bytes())?.into_iter();
-        if let Some(own) = chain.next() {
-            builder.set_certificate(&own)?;
-        }
-        for above in chain {
-            builder.add_extra_chain_cert(above)?;
-        }
-        let key = PKey::private_key_from_pem(key.as_bytes())?;
-        builder.set_private_key(&key)?;
-        builder.check_private_key()?;
-    }
-    Ok(builder)
 }

@@ -1,8 +1,8 @@
 //! What there is: symbols, the series of each, the days of each series.
 //!
 //! Rows live in partitions of one series and day, and Cassandra cannot list partitions cheaply. So the first row that
-//! a process writes of a series and day is preceded by three small index rows; the process remembers the last day it
-//! has indexed of each series. A day in the index may be empty; a row whose day is missing there cannot be.
+//! a process writes of a series and day is preceded by three small index rows; the process remembers the last two days
+//! it has indexed of each series (around midnight a series has two). A day in the index may be empty; a row whose day is missing there cannot be.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -64,7 +64,7 @@ pub(super) struct Series {
 /// What this process has put into the index.
 #[derive(Default)]
 pub(super) struct Index {
-    known: Mutex<HashMap<Series, (i32, Instant)>>,
+    known: Mutex<HashMap<Series, [Option<(i32, Instant)>; 2]>>,
 }
 
 impl Index {
@@ -83,12 +83,16 @@ impl Index {
             let known = self.known.lock();
             for (series, day) in days {
                 let there = known.get(&series);
-                if there.is_none_or(|(last, at)| *last != day || at.elapsed() > again) {
-                    if there.is_none() {
-                        first.insert(series.clone());
-                    }
-                    new.insert((series, day));
+                let is_known = |days: &[Option<(i32, Instant)>; 2]| {
+                    days.iter().flatten().any(|(known, at)| *known == day && at.elapsed() < again)
+                };
+                if there.is_some_and(is_known) {
+                    continue;
                 }
+                if there.is_none() {
+                    first.insert(series.clone());
+                }
+                new.insert((series, day));
             }
         }
         if new.is_empty() {
@@ -117,7 +121,11 @@ impl Index {
             known.clear();
         }
         let at = Instant::now();
-        known.extend(new.into_iter().map(|(series, day)| (series, (day, at))));
+        for (series, day) in new {
+            let days = known.entry(series).or_default();
+            let older = days[0].filter(|(other, _)| *other != day);
+            *days = [Some((day, at)), older];
+        }
         Ok(())
     }
 }

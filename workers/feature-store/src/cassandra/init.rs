@@ -48,8 +48,8 @@ pub(super) async fn init(settings: &CassandraSettings) -> Result<(), CassandraEr
     }
     let nonce = lock(&cluster, &meta).await?;
     let done = migrate(&cluster, &meta, &Schema::of(settings)).await;
-    meta.unlock(&cluster, &nonce).await?;
-    done
+    let unlocked = meta.unlock(&cluster, &nonce).await;
+    done.and(unlocked)
 }
 
 async fn lock(cluster: &Cluster, meta: &Meta) -> Result<String, CassandraError> {
@@ -242,7 +242,7 @@ impl Meta {
 
     /// Writes a key that is not there; gives what stands in it afterwards.
     async fn put_new(&self, cluster: &Cluster, key: &str, value: &str) -> Result<String, CassandraError> {
-        cluster.rows("write meta", &self.put_new, &Cells::new().text(key).text(value)).await?;
+        cluster.transact("write meta", &self.put_new, &Cells::new().text(key).text(value)).await?;
         Ok(self.get(cluster, key).await?.unwrap_or_default())
     }
 
@@ -257,21 +257,18 @@ impl Meta {
             None => self.put_new(cluster, key, value).await.map(drop),
             Some(old) => {
                 let values = Cells::new().text(value).text(key).text(old);
-                cluster.rows("write meta", &self.replace, &values).await.map(drop)
+                cluster.transact("write meta", &self.replace, &values).await
             }
         }
     }
 
     async fn lock(&self, cluster: &Cluster, nonce: &str) -> Result<String, CassandraError> {
-        cluster.rows("lock the keyspace", &self.lock, &Cells::new().text(LOCK).text(nonce)).await?;
+        cluster.transact("lock the keyspace", &self.lock, &Cells::new().text(LOCK).text(nonce)).await?;
         Ok(self.get(cluster, LOCK).await?.unwrap_or_default())
     }
 
     async fn unlock(&self, cluster: &Cluster, nonce: &str) -> Result<(), CassandraError> {
-        cluster
-            .rows("unlock the keyspace", &self.unlock, &Cells::new().text(LOCK).text(nonce))
-            .await
-            .map(drop)
+        cluster.transact("unlock the keyspace", &self.unlock, &Cells::new().text(LOCK).text(nonce)).await
     }
 
     /// Whose the keyspace is.

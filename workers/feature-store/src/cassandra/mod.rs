@@ -22,6 +22,7 @@
 mod cells;
 mod checks;
 mod cluster;
+mod connect;
 mod failure;
 mod forecasts;
 mod index;
@@ -33,6 +34,7 @@ mod rows;
 mod schema;
 mod send;
 mod settings;
+mod slice;
 mod small;
 mod statements;
 mod ttl;
@@ -40,10 +42,12 @@ mod ttl;
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use market::{AliasEvent, AliasKey, FeatureRow, PredictionRow, RunRow, Symbol, Timestamp};
+use tokio::time::timeout;
 
 pub use self::{
     checks::checks,
@@ -59,7 +63,7 @@ use self::{
     pairing::Pairing,
     statements::Statements,
 };
-use crate::{FeatureStore, PredictionQuery, RowQuery, StoreError};
+use crate::{FeatureStore, PredictionQuery, RowQuery, StoreError, limits};
 
 /// A feature store in a keyspace that `init` has prepared. Any number of processes may share it.
 pub struct CassandraStore {
@@ -83,10 +87,20 @@ impl CassandraStore {
 
     /// Connects to a prepared keyspace, or says within 15 s what is wrong.
     pub async fn connect(settings: CassandraSettings) -> Result<Self, StoreError> {
+        let patience = Duration::from_millis(limits::CASSANDRA_CONNECT_MS);
+        let contact = settings.contact();
+        let Ok(opened) = timeout(patience, Self::open(settings)).await else {
+            let why = format!("it listens, but did not answer everything within {} s", patience.as_secs());
+            return Err(CassandraError::Unreachable { contact, why }.into());
+        };
+        Ok(opened?)
+    }
+
+    async fn open(settings: CassandraSettings) -> Result<Self, CassandraError> {
         let schema = Schema::of(&settings);
         let mut cluster = Cluster::open(&settings).await?;
         let meta = init::check_prepared(&cluster, &schema).await?;
-        cluster.choose_consistency(&settings.datacenter).await?;
+        cluster.choose_consistency(&settings.datacenter);
         let statements = Statements::prepare(&cluster, &schema).await?;
         Ok(Self {
             pairing: Pairing::new(&settings.windows),
@@ -121,7 +135,7 @@ impl CassandraStore {
         Ok(self.meta.put_claim(&self.cluster, claim).await?)
     }
 
-    fn open(&self) -> Result<(), StoreError> {
+    fn check_open(&self) -> Result<(), StoreError> {
         if self.closed.load(Ordering::Relaxed) {
             let file =
                 PathBuf::from(format!("cassandra://{}/{}", self.cluster.contact, self.cluster.keyspace));
@@ -134,73 +148,73 @@ impl CassandraStore {
 #[async_trait]
 impl FeatureStore for CassandraStore {
     async fn upsert_rows(&self, rows: &[FeatureRow]) -> Result<(), StoreError> {
-        self.open()?;
+        self.check_open()?;
         self.upsert(rows).await
     }
 
     async fn rows(&self, query: &RowQuery) -> Result<Vec<FeatureRow>, StoreError> {
-        self.open()?;
+        self.check_open()?;
         Ok(self.read_rows(query).await?)
     }
 
     async fn symbols(&self) -> Result<Vec<Symbol>, StoreError> {
-        self.open()?;
+        self.check_open()?;
         Ok(index::symbols(&self.cluster, &self.statements, Kind::Bar).await?)
     }
 
     async fn put_predictions(&self, rows: &[PredictionRow]) -> Result<(), StoreError> {
-        self.open()?;
+        self.check_open()?;
         self.put_forecasts(rows).await
     }
 
     async fn put_outcomes(&self, rows: &[PredictionRow]) -> Result<(), StoreError> {
-        self.open()?;
+        self.check_open()?;
         self.set_outcomes(rows).await
     }
 
     async fn predictions(&self, query: &PredictionQuery) -> Result<Vec<PredictionRow>, StoreError> {
-        self.open()?;
+        self.check_open()?;
         Ok(self.read_forecasts(query).await?)
     }
 
     async fn alias_history(&self, key: &AliasKey) -> Result<Vec<AliasEvent>, StoreError> {
-        self.open()?;
+        self.check_open()?;
         self.read_aliases(key).await
     }
 
     async fn alias_keys(&self, pipeline: &str) -> Result<Vec<AliasKey>, StoreError> {
-        self.open()?;
+        self.check_open()?;
         self.read_alias_keys(pipeline).await
     }
 
     async fn append_alias(&self, key: &AliasKey, event: &AliasEvent) -> Result<bool, StoreError> {
-        self.open()?;
+        self.check_open()?;
         self.append(key, event).await
     }
 
     async fn put_run(&self, run: &RunRow) -> Result<(), StoreError> {
-        self.open()?;
+        self.check_open()?;
         self.write_run(run).await
     }
 
     async fn runs(&self, pipeline: &str) -> Result<Vec<RunRow>, StoreError> {
-        self.open()?;
+        self.check_open()?;
         self.read_runs(pipeline).await
     }
 
     async fn put_note(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.open()?;
+        self.check_open()?;
         self.write_note(key, value).await
     }
 
     async fn note(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.open()?;
+        self.check_open()?;
         self.read_note(key).await
     }
 
     /// Nothing: rows carry their end with them. What is asked for must be in the settings' times to live.
     async fn expire(&self, _: Option<Timestamp>, _: Option<Timestamp>) -> Result<u64, StoreError> {
-        self.open()?;
+        self.check_open()?;
         Ok(0)
     }
 

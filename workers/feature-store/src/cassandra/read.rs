@@ -1,8 +1,6 @@
 //! Reading windows, bars and forecasts: which series, which of their days, and one page after the other until the
 //! limit is reached.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use market::{FeatureRow, PredictionRow, Symbol, Timestamp};
 use scylla::{response::PagingState, statement::prepared::PreparedStatement};
@@ -11,78 +9,9 @@ use super::{
     CassandraError, CassandraStore,
     cells::{Cells, Fields},
     index::{self, Days, Kind, Series},
-    rows::day,
+    slice::{Bound, Slice},
 };
 use crate::{PredictionQuery, RowQuery, limits};
-
-/// What is asked of one series.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Slice {
-    pub from: Timestamp,
-    pub to: Timestamp,
-    pub newest_first: bool,
-    pub limit: usize,
-}
-
-impl Slice {
-    fn new(from: Option<Timestamp>, to: Option<Timestamp>, newest_first: bool, limit: Option<usize>) -> Self {
-        Self {
-            from: from.unwrap_or(Timestamp::MIN),
-            to: to.unwrap_or(Timestamp::MAX),
-            newest_first,
-            limit: limit.unwrap_or(usize::MAX),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.limit == 0 || self.from >= self.to
-    }
-
-    fn days(&self) -> (i32, i32) {
-        (day(self.from), day(self.to))
-    }
-
-    /// The range in milliseconds, half-open; an end within a millisecond is rounded up.
-    fn millis(&self) -> (i64, i64) {
-        let up = |at: Timestamp| at.micros().div_euclid(1_000) + i64::from(at.micros().rem_euclid(1_000) > 0);
-        (up(self.from), up(self.to))
-    }
-
-    fn page_rows(&self) -> i32 {
-        i32::try_from(self.limit.saturating_add(8).min(limits::CASSANDRA_PAGE_ROWS)).unwrap_or(i32::MAX)
-    }
-}
-
-/// The end of what a limited query over many series can still take: once enough rows are there, a series need not
-/// give what the worst of them beats.
-struct Bound {
-    newest_first: bool,
-    at: AtomicI64,
-}
-
-impl Bound {
-    fn new(newest_first: bool) -> Self {
-        Self { newest_first, at: AtomicI64::new(if newest_first { i64::MIN } else { i64::MAX }) }
-    }
-
-    fn tighten(&self, worst: Timestamp) {
-        if self.newest_first {
-            self.at.fetch_max(worst.micros(), Ordering::Relaxed);
-        } else {
-            self.at.fetch_min(worst.micros(), Ordering::Relaxed);
-        }
-    }
-
-    fn narrow(&self, mut slice: Slice) -> Slice {
-        let at = self.at.load(Ordering::Relaxed);
-        if self.newest_first {
-            slice.from = slice.from.max(Timestamp::from_micros(at));
-        } else {
-            slice.to = slice.to.min(Timestamp::from_micros(at.saturating_add(1)));
-        }
-        slice
-    }
-}
 
 impl CassandraStore {
     pub(super) async fn read_rows(&self, query: &RowQuery) -> Result<Vec<FeatureRow>, CassandraError> {

@@ -69,7 +69,7 @@ impl CassandraStore {
             .i64(event.seq as i64)
             .text(&json("an alias event", event)?)
             .i64(nonce);
-        self.cluster.rows("append to an alias history", &self.statements.put_alias, &values).await?;
+        self.cluster.transact("append to an alias history", &self.statements.put_alias, &values).await?;
         let history = self.alias_rows(key).await?;
         Ok(history.iter().any(|(seq, _, by)| *seq == event.seq && *by == nonce))
     }

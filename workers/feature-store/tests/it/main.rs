@@ -1,5 +1,7 @@
 //! The contract on every store, damaged files, and a process that is killed.
 
+mod mutants;
+
 use std::{
     fs,
     io::{BufRead as _, BufReader},
