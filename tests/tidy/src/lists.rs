@@ -39,6 +39,7 @@ pub const LAYERS: &[(&str, Layer)] = &[
     ("stockpipe-predictor", Layer::Role),
     ("stockpipe-dashboard", Layer::Role),
     ("stockpipe-operations", Layer::Role),
+    ("stockpipe-rekey", Layer::Role),
     ("stockpipe", Layer::Binary),
     ("stockpipe-crds", Layer::Crds),
     ("stockpipe-tidy", Layer::Tests),
@@ -145,6 +146,12 @@ pub const MAY_PANIC: &[(&str, &str)] = &[
     ("/examples/", "run by a person"),
     ("/benches/", "run by a person"),
 ];
+
+/// Files that may hold unsafe code, and why.
+pub const MAY_BE_UNSAFE: &[(&str, &str)] = &[(
+    "workers/log/src/kafka/ffi.rs",
+    "the Kafka client reads records only one by one, at twice the cost, and does not tell a topic's id",
+)];
 
 /// Files that a clone has at its root.
 pub const DOCUMENTS: &[&str] =

@@ -28,7 +28,8 @@ pub enum LogError {
     },
     /// No topic of that name.
     #[error(
-        "topic {topic:?} does not exist: `stockpipe local`, `produce` and `import` make the topic of ticks"
+        "topic {topic:?} does not exist: on servers `stockpipe init` makes the pipeline's topics, on embedded stores \
+         `local`, `produce` and `import` do"
     )]
     UnknownTopic {
         /// Topic name.

@@ -60,8 +60,8 @@ pub const TRANSACTION: Duration = Duration::from_secs(30);
 pub const ASK: Duration = Duration::from_secs(5);
 /// Longest wait for the first answer of a cluster.
 pub const CONNECT: Duration = Duration::from_secs(10);
-/// Longest wait for an append to be acknowledged; its outcome is unknown then.
-pub const APPEND: Duration = Duration::from_secs(30);
+/// Longest wait for an append to be acknowledged; its outcome is unknown then. Longer than a broker takes to come back.
+pub const APPEND: Duration = Duration::from_secs(60);
 /// Pause of an append whose producer is full.
 pub const FULL_PAUSE: Duration = Duration::from_millis(2);
 /// How often topics are looked at, whether they are still the ones that were opened.

@@ -26,19 +26,27 @@ pub(crate) async fn append(
             Ok(_) => return Ok(()),
             Err(error) => error,
         };
-        if !matches!(error.kind(), ErrorKind::Retry | ErrorKind::Unavailable) || shutdown.is_cancelled() {
+        if !may_pass(&error) || shutdown.is_cancelled() {
             return Err(error);
         }
         tracing::warn!(partition, "the log does not take ticks, trying again: {error}");
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = shutdown.cancelled() => return Err(error),
-        }
-        pause = (pause * 2).min(PAUSE_MAX);
-        if let Ok(Some(found)) = log.note(key).await
-            && found == value
-        {
-            return Ok(());
+        // Nothing is repeated before the note was read: what is not known to have failed may have happened.
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = shutdown.cancelled() => return Err(error),
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+            match log.note(key).await {
+                Ok(Some(found)) if found == value => return Ok(()),
+                Ok(_) => break,
+                Err(unread) if may_pass(&unread) => {}
+                Err(unread) => return Err(unread),
+            }
         }
     }
+}
+
+fn may_pass(error: &LogError) -> bool {
+    matches!(error.kind(), ErrorKind::Retry | ErrorKind::Unavailable)
 }

@@ -38,13 +38,22 @@ pub(crate) async fn topic(log: &KafkaLog, partitions: u32) -> Arc<dyn Topic> {
 }
 
 /// Asks again until the answer is there.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl FnMut() -> F) -> T {
+    eventually_within(PATIENCE, what, ask).await
+}
+
+/// Asks again until the answer is there, for things that take their time.
+async fn eventually_within<T, F: Future<Output = Option<T>>>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> T {
     let began = Instant::now();
     loop {
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(began.elapsed() < patience, "{what}: not within {patience:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -331,3 +331,47 @@ fn run(consumer: &BaseConsumer<Member>, commands: &mpsc::Receiver<Command>, grou
         answer(consumer, false);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicU32;
+
+    fn pulse(heard_ago: Duration, frozen: &Arc<AtomicU32>) -> Pulse {
+        let start = Instant::now().checked_sub(heard_ago).unwrap();
+        let frozen = frozen.clone();
+        let on_frozen = Box::new(move || {
+            frozen.fetch_add(1, Ordering::Relaxed);
+        });
+        Pulse { start, millis: AtomicU64::new(0), session: Duration::from_secs(10), on_frozen }
+    }
+
+    #[test]
+    fn a_freeze_is_told_before_the_next_beat() {
+        let frozen = Arc::new(AtomicU32::new(0));
+        let short = pulse(Duration::from_secs(9), &frozen);
+        short.beat();
+        assert_eq!(frozen.load(Ordering::Relaxed), 0);
+        let long = pulse(Duration::from_secs(11), &frozen);
+        long.look();
+        assert_eq!(frozen.load(Ordering::Relaxed), 1);
+        long.beat();
+        long.look();
+        assert_eq!(frozen.load(Ordering::Relaxed), 2, "told once more by the beat, then it goes on");
+        assert!(long.age() < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn the_hints_are_not_relied_upon_near_the_end_of_a_session() {
+        let frozen = Arc::new(AtomicU32::new(0));
+        for (heard_ago, sure) in [(0, true), (7, true), (9, false), (20, false)] {
+            let owner = KafkaOwnership {
+                events: tokio::sync::Mutex::new(channel::unbounded_channel().1),
+                commands: mpsc::channel().0,
+                pulse: Arc::new(pulse(Duration::from_secs(heard_ago), &frozen)),
+                margin: GroupTimes::default().margin(),
+            };
+            assert_eq!(owner.is_sure(), sure, "{heard_ago} s");
+        }
+    }
+}

@@ -13,7 +13,8 @@ use std::{
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::{
     sync::{Mutex, watch},
-    task::spawn_blocking, time::sleep,
+    task::spawn_blocking,
+    time::sleep,
 };
 
 use super::{

@@ -209,9 +209,8 @@ impl<'a> Transfer<'a> {
         producer.init_transactions(limits::APPEND).map_err(|e| about.fail(&e, &self.reasons))?;
         let source = Source { context: Context::new("rekey", &self.reasons), moved: AtomicBool::new(false) };
         let group = format!("{}-rekey", kafka.group());
-        let consumer: BaseConsumer<Source> = config::copier(kafka, &group)?
-            .create_with_context(source)
-            .map_err(|e| super::unusable(&e))?;
+        let consumer: BaseConsumer<Source> =
+            config::copier(kafka, &group)?.create_with_context(source).map_err(|e| super::unusable(&e))?;
         consumer.subscribe(&[&self.settings.from]).map_err(|e| about.fail(&e, &self.reasons))?;
         Ok((consumer, producer))
     }
@@ -265,7 +264,9 @@ impl<'a> Transfer<'a> {
             let keyed = key_of(value, &mut key);
             let partition = partition_of(if keyed { &key } else { value }, self.partitions);
             let record = NewRecord { key: keyed.then(|| key.clone()), value: value.to_vec() };
-            while !send(producer, &self.settings.to, partition, &record, &delivery).map_err(|e| self.failed(&e))? {
+            while !send(producer, &self.settings.to, partition, &record, &delivery)
+                .map_err(|e| self.failed(&e))?
+            {
                 thread::sleep(limits::FULL_PAUSE);
             }
             next.insert(message.partition(), message.offset() + 1);
@@ -283,7 +284,8 @@ impl<'a> Transfer<'a> {
         loop {
             match producer.commit_transaction(STEP) {
                 Ok(()) => return Ok(copied),
-                Err(KafkaError::Transaction(e)) if e.is_retriable() && !e.is_fatal() && Instant::now() < deadline => {}
+                Err(KafkaError::Transaction(e))
+                    if e.is_retriable() && !e.is_fatal() && Instant::now() < deadline => {}
                 Err(error) => return Err(self.failed(&error)),
             }
         }
@@ -307,10 +309,15 @@ impl<'a> Transfer<'a> {
         let found = consumer.position().and_then(|at| {
             let mut gaps = Vec::new();
             for element in at.elements() {
-                let (low, high) = consumer.fetch_watermarks(element.topic(), element.partition(), limits::ASK)?;
+                let (low, high) =
+                    consumer.fetch_watermarks(element.topic(), element.partition(), limits::ASK)?;
                 let stands = match element.offset() {
                     Offset::Offset(offset) => offset,
-                    _ => match consumer.committed_offsets(at.clone(), limits::ASK)?.find_partition(element.topic(), element.partition()).map(|e| e.offset()) {
+                    _ => match consumer
+                        .committed_offsets(at.clone(), limits::ASK)?
+                        .find_partition(element.topic(), element.partition())
+                        .map(|e| e.offset())
+                    {
                         Some(Offset::Offset(offset)) => offset,
                         _ => low,
                     },
@@ -342,8 +349,16 @@ impl<'a> Transfer<'a> {
         for (partition, stands, low, _) in gaps {
             let lost = unsigned(low.saturating_sub(stands));
             self.done.skipped += lost;
-            tracing::error!(topic = self.settings.from, partition, from = stands, to = low, lost, "records were removed unread");
-            if let Err(error) = skip.add_partition_offset(&self.settings.from, partition, Offset::Offset(low)) {
+            tracing::error!(
+                topic = self.settings.from,
+                partition,
+                from = stands,
+                to = low,
+                lost,
+                "records were removed unread"
+            );
+            if let Err(error) = skip.add_partition_offset(&self.settings.from, partition, Offset::Offset(low))
+            {
                 return self.failed(&error);
             }
         }

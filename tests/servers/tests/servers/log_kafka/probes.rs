@@ -104,7 +104,8 @@ async fn a_waiting_reader_is_overtaken_by_deletion() {
     let log = tick_log::kafka::KafkaLog::connect(settings.clone()).await.unwrap();
     let topic = topic(&log, 1).await;
     topic.append(0, vec![record("A", "0"), record("A", "1")]).await.unwrap();
-    let config = client(&settings).set("auto.offset.reset", "error").set("enable.auto.commit", "false").clone();
+    let config =
+        client(&settings).set("auto.offset.reset", "error").set("enable.auto.commit", "false").clone();
     let consumer: BaseConsumer = config.create().unwrap();
     let mut at = TopicPartitionList::new();
     at.add_partition_offset(topic.name(), 0, Offset::Offset(50)).unwrap();

@@ -101,8 +101,9 @@ async fn a_partition_that_is_not_read_starves_nobody() {
     for p in 0..3 {
         for i in 0..RECORDS {
             // Not compressible, so that bytes are bytes.
-            let value: Vec<u8> =
-                (0..200_000_u64).map(|b| (b.wrapping_mul(2_654_435_761).wrapping_add(i) >> 13) as u8).collect();
+            let value: Vec<u8> = (0..200_000_u64)
+                .map(|b| (b.wrapping_mul(2_654_435_761).wrapping_add(i) >> 13) as u8)
+                .collect();
             topic.append(p, vec![record("A", value)]).await.unwrap();
         }
     }

@@ -41,7 +41,8 @@ async fn records_come_and_go_in_bulk() {
             let topic = topic.clone();
             tokio::spawn(async move {
                 for chunk in 0..each / 5_000 {
-                    let records = (chunk * 5_000..(chunk + 1) * 5_000).map(|n| record("SYM", value(n))).collect();
+                    let records =
+                        (chunk * 5_000..(chunk + 1) * 5_000).map(|n| record("SYM", value(n))).collect();
                     topic.append(p, records).await.unwrap();
                 }
             })
