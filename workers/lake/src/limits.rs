@@ -58,6 +58,8 @@ pub const BLOOM_FALSE_RATE: f64 = 0.01;
 pub const COMPACTION_TARGET_BYTES: u64 = 64 << 20;
 /// Files that one compaction record takes away at most.
 pub const COMPACTION_FILES: usize = 2_048;
+/// How often a compaction looks again after it lost a number to another one.
+pub const COMPACTION_ROUNDS: usize = 16;
 /// Files that a compaction reads or deletes at once.
 pub const COMPACTION_AT_ONCE: usize = 8;
 /// Sum of the lengths of files from which they are merged on a thread of their own, in bytes.

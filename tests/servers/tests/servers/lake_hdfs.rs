@@ -5,6 +5,7 @@
 
 mod faults;
 mod identities;
+mod kerberos;
 mod state;
 
 use bytes::Bytes;

@@ -7,7 +7,8 @@
 //! compared row by row. One record then swaps them: see `chain` for its steps and [`crate::history`] for how readers
 //! follow it.
 //!
-//! Any number of processes may compact at once; a date's chain gives each number to one of them. A crash at any step is
+//! Any number of processes may compact at once; a date's chain gives each number to one of them, and the others look
+//! again at what that one has left. A crash at any step is
 //! finished by the next run, or abandoned: an attempt whose number another has taken can never be committed.
 //!
 //! Never touched: files that a rebuild of the duplicate set needs, files of foreign names, files whose ranges overlap or
@@ -28,7 +29,7 @@ use serde::Serialize;
 use crate::{
     Lake, LakeError,
     history::{self, HistoryError},
-    limits::{COMPACTION_FILES, COMPACTION_TARGET_BYTES},
+    limits::{COMPACTION_FILES, COMPACTION_ROUNDS, COMPACTION_TARGET_BYTES},
     tables::TableError,
 };
 use chain::Chains;
@@ -64,7 +65,7 @@ pub struct Report {
     pub records: u64,
     /// Records of crashed or concurrent runs that were finished.
     pub finished: u64,
-    /// Dates left because another process was at work on them.
+    /// Numbers lost to another process: what was merged for them was thrown away and done again.
     pub contended: u64,
     /// Files that were put together.
     pub files_before: u64,
@@ -151,18 +152,37 @@ pub async fn run(
 ) -> Result<Report, CompactError> {
     let names = Names::new(root);
     let mut report = Report::default();
-    let mut chains = Chains::read(lake, &names).await?;
+    for _ in 0..COMPACTION_ROUNDS {
+        let contended = report.contended;
+        round(lake, root, &names, options, progress, &mut report).await?;
+        if report.contended == contended {
+            break;
+        }
+    }
+    Ok(report)
+}
+
+/// One look at everything, and as much as can be done of it.
+async fn round(
+    lake: &dyn Lake,
+    root: &str,
+    names: &Names,
+    options: &Options,
+    progress: &(dyn Fn(Step) + Send + Sync),
+    report: &mut Report,
+) -> Result<(), CompactError> {
+    let mut chains = Chains::read(lake, names).await?;
     let cut = options.cut.as_deref();
     for (date, seq) in chains.unfinished() {
-        if let Some(record) = chain::look(lake, &names, &date, seq).await? {
-            chain::finish(lake, &names, &record, cut.is_some_and(|cut| *date < *cut)).await?;
+        if let Some(record) = chain::look(lake, names, &date, seq).await? {
+            chain::finish(lake, names, &record, cut.is_some_and(|cut| *date < *cut)).await?;
             report.finished += 1;
         }
         chains.took(&date, seq);
     }
-    chain::sweep(lake, &names, &mut chains, cut).await?;
+    chain::sweep(lake, names, &mut chains, cut).await?;
     // Behind the chains: what is listed now is what the numbers before `chains.next` have left.
-    let files = candidates(lake, root, &names, options).await?;
+    let files = candidates(lake, root, names, options).await?;
     let (found, strange) = groups(files, options.target_bytes, COMPACTION_FILES);
     report.left = strange;
     let total = found.iter().map(|g| g.files.len() as u64).sum();
@@ -174,13 +194,13 @@ pub async fn run(
     for (date, groups) in by_date {
         let mut rest = groups.into_iter().peekable();
         while rest.peek().is_some() {
-            let mut attempt = Attempt::new(lake, &names, &date, chains.next(&date));
+            let mut attempt = Attempt::new(lake, names, &date, chains.next(&date));
             while let Some(group) = rest.next_if(|g| attempt.takes(g)) {
                 done += group.files.len() as u64;
                 attempt.add(&group, &mut report.left).await?;
                 progress(Step { what: format!("compacting {date}"), done, total });
             }
-            match attempt.commit(&mut report).await? {
+            match attempt.commit(report).await? {
                 merge::Outcome::Done(seq) => chains.took(&date, seq),
                 merge::Outcome::Nothing => {}
                 merge::Outcome::Taken => {
@@ -191,9 +211,9 @@ pub async fn run(
         }
     }
     if report.records > 0 {
-        chain::sweep(lake, &names, &mut chains, cut).await?;
+        chain::sweep(lake, names, &mut chains, cut).await?;
     }
-    Ok(report)
+    Ok(())
 }
 
 /// The files of closed dates.

@@ -3,6 +3,7 @@
 use super::fresh;
 use bytes::Bytes;
 use commitlog::{Commit, Layout, Table};
+use futures::{StreamExt, stream};
 use lake::compact::{self, Options};
 use lake::tables::{OwnedRawRow, RawWriter};
 use lake::{Lake, history};
@@ -44,6 +45,22 @@ async fn the_newest_of_ten_thousand_commits_is_found_at_once() {
     let heads = history::commits(&lake, "").await.expect("heads");
     println!("{commits} commits: listed in {listing:?}, newest read in {:?}", began.elapsed());
     assert_eq!((heads.len(), heads[0].seq, heads[0].end), (1, commits - 1, 77));
+    // A state: one full file and a hundred deltas.
+    let states: Vec<String> = (0..101).map(|n| format!("_tmp/state/{n}")).collect();
+    let made = states.iter().map(|path| lake.create(path, Bytes::from(vec![7; 2_000])));
+    for result in futures::future::join_all(made).await {
+        result.expect("create");
+    }
+    for at_once in [1, 16] {
+        let began = Instant::now();
+        let reading = states.clone().into_iter().map(|path| {
+            let lake = &lake;
+            async move { lake.read(&path).await.expect("read").len() }
+        });
+        let read: usize = stream::iter(reading).buffered(at_once).collect::<Vec<_>>().await.into_iter().sum();
+        println!("a state of 101 files, {at_once} read at once: {:?}", began.elapsed());
+        assert_eq!(read, 101 * 2_000);
+    }
     // An order of magnitude above what a busy machine takes.
     assert!(listing < Duration::from_secs(20), "{listing:?}");
 }

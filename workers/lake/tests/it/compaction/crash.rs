@@ -114,6 +114,29 @@ async fn a_frozen_compactor_finds_its_number_taken() {
     }
 }
 
+/// Two owners with a share each meet in one chain: the one that loses a number looks again, and gets the next.
+#[tokio::test]
+async fn shares_of_one_date_follow_each_other() {
+    let (lake, before) = lake().await;
+    let share = |p: u32| Options { partitions: Some([p].into()), ..Options::default() };
+    let mut stalled = false;
+    let slow = FaultyLake::new(Arc::new(lake.clone()), move |_, call, path: &str| {
+        let record = call == Call::Rename && path.ends_with(".commit") && !stalled;
+        stalled |= record;
+        record.then_some(Fault::Stall)
+    });
+    let frozen = slow.clone();
+    let first = tokio::spawn(async move { compact::run(&frozen, "", &share(0), &|_| ()).await });
+    slow.stalled().await;
+    assert_eq!(compacted(&lake, &share(1)).await.records, 2);
+    slow.release();
+    let first = first.await.unwrap().expect("the second in a chain");
+    assert_eq!((first.contended, first.records), (1, 2), "{first:?}");
+    assert_eq!(seen(&lake).await, before);
+    assert_eq!(compacted(&lake, &Options::default()).await.records, 0, "nothing was left to do");
+    assert_eq!(paths(&lake, "_tmp").await, [String::new(); 0]);
+}
+
 /// The break that shows what the tests catch: where renames overwrite, a frozen compactor takes a number twice.
 #[tokio::test]
 async fn an_overwriting_lake_is_caught() {

@@ -9,6 +9,7 @@ use lake::{
     tables::{BarWriter, DeadWriter, OwnedDeadLetter, OwnedRawRow, RawWriter},
 };
 use market::{FeatureRow, Ohlcv, Reason, Symbol, Timestamp};
+use tokio::sync::OnceCell;
 
 pub const DATES: [&str; 3] = ["2026-11-20", "2026-11-21", "2026-11-22"];
 /// Offsets of one file.
@@ -135,7 +136,22 @@ pub async fn lake() -> (MemoryLake, Seen) {
 
 /// A smaller one, for tests that need very many: one closed date.
 pub async fn small() -> (MemoryLake, Seen) {
-    lake_of(1, &DATES[1..], 2).await
+    static MADE: OnceCell<(Vec<(String, Bytes)>, Seen)> = OnceCell::const_new();
+    let (files, seen) = MADE
+        .get_or_init(|| async {
+            let (lake, seen) = lake_of(1, &DATES[1..], 2).await;
+            let mut files = Vec::new();
+            for path in paths(&lake, "").await {
+                files.push((path.clone(), lake.read(&path).await.unwrap()));
+            }
+            (files, seen)
+        })
+        .await;
+    let lake = MemoryLake::new();
+    for (path, bytes) in files {
+        lake.create(path, bytes.clone()).await.unwrap();
+    }
+    (lake, seen.clone())
 }
 
 async fn lake_of(partitions: u32, dates: &[&str], files: u64) -> (MemoryLake, Seen) {
