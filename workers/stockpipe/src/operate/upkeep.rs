@@ -60,6 +60,9 @@ pub async fn fsck(args: cli::FsckArgs) -> Result<u8, Failure> {
         sum(|p| p.rows),
         if report.is_sound() { "sound" } else { "not sound" }
     );
+    if table.rows.is_empty() && args.output == cli::Format::Table {
+        return Ok(0);
+    }
     let code = print(args.output, table, json!(report)).await?;
     Ok(if report.is_sound() { code } else { UNSOUND })
 }
@@ -96,6 +99,10 @@ pub async fn replay(args: cli::ReplayArgs) -> Result<u8, Failure> {
                 d.computed.as_deref().unwrap_or("—")
             ))
         );
+    }
+    for p in report.partitions.iter().filter(|p| p.doubts > 0) {
+        let first = p.first_doubt.as_deref().unwrap_or_default();
+        eprintln!("partition {}: {} contradictions in the lake, the first: {first}", p.partition, p.doubts);
     }
     let code = print(args.output, replay_table(&report), json!(report)).await?;
     let put_right =
