@@ -62,7 +62,7 @@ impl Watch {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_come_and_go_and_nothing_changes() {
     let stack = shared().await;
-    let program = Program::new(stack, "scaling", PARTITIONS, json!({}));
+    let program = Program::new(stack, "scaling", PARTITIONS, json!({"lake": {"roll": {"age": "4s"}}}));
     let bootstrap = stack.kafka.bootstrap();
     program.ok(&["init"]).await;
     let sending = Load::default().send(bootstrap, &program.name, 0, TICKS, PER_SECOND);

@@ -11,6 +11,6 @@ pub mod wait;
 pub use check::{assert_exactly_once, assert_same, assert_tidy};
 pub use crew::Crew;
 pub use load::Load;
-pub use program::{Program, Worker};
+pub use program::Program;
 pub use reference::{Reference, ends, semantics};
 pub use wait::until;
