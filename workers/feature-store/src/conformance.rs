@@ -105,7 +105,7 @@ async fn the_greatest_write_ts_wins(store: Arc<dyn FeatureStore>) {
 async fn of_equal_write_ts_the_later_call_wins(store: Arc<dyn FeatureStore>) {
     for sma in [7.0, 8.0, 6.0] {
         let value = FeatureRow { sma, ..row("A", "1m", 0, 7) };
-        store.upsert_rows(&[value.clone()]).await.unwrap();
+        store.upsert_rows(std::slice::from_ref(&value)).await.unwrap();
         assert_eq!(all(&*store).await, [value]);
     }
 }

@@ -32,6 +32,8 @@ pub const CASSANDRA_DAYS_AT_ONCE: usize = 16;
 pub const CASSANDRA_PAGE_ROWS: usize = 2_000;
 /// Milliseconds until an unanswered request is given up.
 pub const CASSANDRA_REQUEST_MS: u64 = 5_000;
+/// Milliseconds until an unanswered change of the schema is given up and tried once more.
+pub const CASSANDRA_CHANGE_MS: u64 = 30_000;
 /// Milliseconds in which a refused request is tried again before the call fails as unavailable.
 pub const CASSANDRA_RETRY_MS: u64 = 10_000;
 /// Milliseconds of the first and the longest pause between two tries; each is varied by half.
@@ -46,5 +48,5 @@ pub const CASSANDRA_KNOWN_SERIES: usize = 1_000_000;
 pub const CASSANDRA_SETTLED_DAYS: usize = 3;
 /// Longest time to live, in seconds: expiry beyond 2038 is refused by most clusters.
 pub const CASSANDRA_TTL_S: u64 = 10 * 365 * 86_400;
-/// Seconds in which another `init` must have finished.
-pub const CASSANDRA_INIT_S: u64 = 60;
+/// Seconds after which the lock of an `init` that has ended without a word is free.
+pub const CASSANDRA_INIT_S: u64 = 90;

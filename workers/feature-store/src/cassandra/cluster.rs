@@ -13,7 +13,7 @@ use std::{
 use scylla::{
     client::session::Session,
     response::{PagingState, PagingStateResponse, query_result::QueryRowsResult},
-    statement::{Consistency, batch::Batch, prepared::PreparedStatement},
+    statement::{Consistency, Statement, batch::Batch, prepared::PreparedStatement},
 };
 use tokio::{
     sync::Semaphore,
@@ -69,9 +69,12 @@ impl Cluster {
         Ok(prepared)
     }
 
-    /// Runs a statement without values, such as the making of a table.
-    pub async fn run(&self, what: &'static str, cql: &str) -> Result<(), CassandraError> {
-        self.tried(what, || self.session.query_unpaged(cql, ())).await.map(drop)
+    /// Changes the schema by a statement that may run twice. Every node must agree, so it has more time than others.
+    pub async fn change(&self, what: &'static str, cql: &str) -> Result<(), CassandraError> {
+        let mut statement = Statement::new(cql);
+        statement.set_request_timeout(Some(Duration::from_millis(limits::CASSANDRA_CHANGE_MS)));
+        let patience = Duration::from_millis(2 * limits::CASSANDRA_CHANGE_MS);
+        self.tried_for(patience, what, || self.session.query_unpaged(statement.clone(), ())).await.map(drop)
     }
 
     /// Runs a lightweight transaction. Whether it was applied is read afterwards: a try without an answer may have been.
@@ -171,9 +174,17 @@ impl Cluster {
     pub async fn tried<T, E: Judge, F: Future<Output = Result<T, E>>>(
         &self,
         what: &'static str,
+        call: impl FnMut() -> F,
+    ) -> Result<T, CassandraError> {
+        self.tried_for(Duration::from_millis(limits::CASSANDRA_RETRY_MS), what, call).await
+    }
+
+    async fn tried_for<T, E: Judge, F: Future<Output = Result<T, E>>>(
+        &self,
+        patience: Duration,
+        what: &'static str,
         mut call: impl FnMut() -> F,
     ) -> Result<T, CassandraError> {
-        let patience = Duration::from_millis(limits::CASSANDRA_RETRY_MS);
         let deadline = Instant::now() + patience;
         let (mut pause, longest) = limits::CASSANDRA_BACKOFF_MS;
         loop {

@@ -61,10 +61,13 @@ pub(super) struct Series {
     pub name: RowName,
 }
 
+/// The last two days of a series that this process has put into the index, and when.
+type Known = [Option<(i32, Instant)>; 2];
+
 /// What this process has put into the index.
 #[derive(Default)]
 pub(super) struct Index {
-    known: Mutex<HashMap<Series, [Option<(i32, Instant)>; 2]>>,
+    known: Mutex<HashMap<Series, Known>>,
 }
 
 impl Index {
@@ -83,7 +86,7 @@ impl Index {
             let known = self.known.lock();
             for (series, day) in days {
                 let there = known.get(&series);
-                let is_known = |days: &[Option<(i32, Instant)>; 2]| {
+                let is_known = |days: &Known| {
                     days.iter().flatten().any(|(known, at)| *known == day && at.elapsed() < again)
                 };
                 if there.is_some_and(is_known) {

@@ -2,7 +2,7 @@
 //!
 //! `init` may run twice and from two pods at once: everything is `IF NOT EXISTS`, and whoever is second waits for the
 //! lock that a lightweight transaction on `meta` gives, because two nodes that make one table at the same moment can
-//! make two. The lock ends by itself after [`limits::CASSANDRA_INIT_S`].
+//! make two. The lock is renewed with every change and ends by itself after [`limits::CASSANDRA_INIT_S`].
 
 use std::time::Duration;
 
@@ -33,21 +33,21 @@ pub(super) async fn init(settings: &CassandraSettings) -> Result<(), CassandraEr
             settings.datacenter.replace('\'', "''"),
             settings.replication_factor
         );
-        cluster.run("create the keyspace", &cql).await?;
+        cluster.change("create the keyspace", &cql).await?;
     }
     cluster.use_keyspace().await?;
     let meta = Schema::statements().into_iter().find(|s| s.contains(" meta "));
     if !has_table(&cluster, "meta").await?
         && let Some(meta) = meta
     {
-        cluster.run("create a table", &meta).await?;
+        cluster.change("create a table", &meta).await?;
     }
     let meta = Meta::prepare(&cluster).await?;
     if made {
         meta.put_new(&cluster, MADE, "stockpipe").await?;
     }
     let nonce = lock(&cluster, &meta).await?;
-    let done = migrate(&cluster, &meta, &Schema::of(settings)).await;
+    let done = migrate(&cluster, &meta, &nonce, &Schema::of(settings)).await;
     let unlocked = meta.unlock(&cluster, &nonce).await;
     done.and(unlocked)
 }
@@ -72,7 +72,7 @@ async fn lock(cluster: &Cluster, meta: &Meta) -> Result<String, CassandraError> 
     }
 }
 
-async fn migrate(cluster: &Cluster, meta: &Meta, schema: &Schema) -> Result<(), CassandraError> {
+async fn migrate(cluster: &Cluster, meta: &Meta, nonce: &str, schema: &Schema) -> Result<(), CassandraError> {
     let found = meta.get(cluster, SCHEMA).await?;
     let before = match &found {
         Some(text) => version(cluster, text)?,
@@ -81,17 +81,20 @@ async fn migrate(cluster: &Cluster, meta: &Meta, schema: &Schema) -> Result<(), 
     let there = tables(cluster).await?;
     for (table, cql) in Schema::tables().iter().zip(Schema::statements()) {
         if !there.contains(table) {
-            cluster.run("create a table", &cql).await?;
+            meta.renew(cluster, nonce).await?;
+            cluster.change("create a table", &cql).await?;
         }
     }
     for (_, statements) in schema::MIGRATIONS.iter().filter(|(to, _)| *to > before) {
         for cql in *statements {
-            cluster.run("migrate the keyspace", cql).await?;
+            meta.renew(cluster, nonce).await?;
+            cluster.change("migrate the keyspace", cql).await?;
         }
     }
     for column in missing_columns(cluster, schema).await? {
         let cql = format!("ALTER TABLE bars ADD \"{column}\" double");
-        let added = cluster.run("add a column", &cql).await;
+        meta.renew(cluster, nonce).await?;
+        let added = cluster.change("add a column", &cql).await;
         // Another program of the lock's age may have been faster.
         if added.is_err() && missing_columns(cluster, schema).await?.contains(&column) {
             added?;
@@ -171,13 +174,13 @@ pub(super) async fn drop_all(settings: &CassandraSettings) -> Result<(), Cassand
     };
     if made && there.iter().all(|table| ours.contains(table)) {
         return cluster
-            .run("drop the keyspace", &format!("DROP KEYSPACE IF EXISTS \"{}\"", settings.keyspace))
+            .change("drop the keyspace", &format!("DROP KEYSPACE IF EXISTS \"{}\"", settings.keyspace))
             .await;
     }
     // `meta` last: until then a second call knows what the first one knew.
     for table in ours.iter().filter(|t| *t != "meta").chain(ours.iter().filter(|t| *t == "meta")) {
         if there.contains(table) {
-            cluster.run("drop a table", &format!("DROP TABLE IF EXISTS {table}")).await?;
+            cluster.change("drop a table", &format!("DROP TABLE IF EXISTS {table}")).await?;
         }
     }
     Ok(())
@@ -216,6 +219,7 @@ pub(super) struct Meta {
     put_new: PreparedStatement,
     replace: PreparedStatement,
     lock: PreparedStatement,
+    renew: PreparedStatement,
     unlock: PreparedStatement,
 }
 
@@ -229,6 +233,12 @@ impl Meta {
             put_new: cluster.prepare(new).await?,
             replace: cluster.prepare("UPDATE meta SET value = ? WHERE key = ? IF value = ?").await?,
             lock: cluster.prepare(format!("{new} USING TTL {}", limits::CASSANDRA_INIT_S)).await?,
+            renew: cluster
+                .prepare(format!(
+                    "UPDATE meta USING TTL {} SET value = ? WHERE key = ? IF value = ?",
+                    limits::CASSANDRA_INIT_S
+                ))
+                .await?,
             unlock: cluster.prepare("DELETE FROM meta WHERE key = ? IF value = ?").await?,
         })
     }
@@ -265,6 +275,11 @@ impl Meta {
     async fn lock(&self, cluster: &Cluster, nonce: &str) -> Result<String, CassandraError> {
         cluster.transact("lock the keyspace", &self.lock, &Cells::new().text(LOCK).text(nonce)).await?;
         Ok(self.get(cluster, LOCK).await?.unwrap_or_default())
+    }
+
+    async fn renew(&self, cluster: &Cluster, nonce: &str) -> Result<(), CassandraError> {
+        let values = Cells::new().text(nonce).text(LOCK).text(nonce);
+        cluster.transact("keep the lock of the keyspace", &self.renew, &values).await
     }
 
     async fn unlock(&self, cluster: &Cluster, nonce: &str) -> Result<(), CassandraError> {

@@ -24,10 +24,13 @@ const LONG: &str = "sma_20";
 /// Windows `sma_20` remembered of each symbol: the newest, and some for calls that come twice.
 const REMEMBERED: usize = 4;
 
+/// Start and value of the last long windows of a symbol.
+type Seen = [Option<(Timestamp, f64)>; REMEMBERED];
+
 /// The last `sma_20` of each symbol.
 pub(super) struct Pairing {
     long: Option<(Span, Span)>,
-    seen: Mutex<HashMap<Symbol, [Option<(Timestamp, f64)>; REMEMBERED]>>,
+    seen: Mutex<HashMap<Symbol, Seen>>,
 }
 
 /// One row of `features` and `features_by_bucket`.

@@ -85,7 +85,10 @@ async fn acknowledged_rows_survive_and_the_store_heals() {
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     stack.cassandra.start().expect("start");
     let again = row("A", "1m", 0, 1);
-    until("the same store writes again", HEALED, async || store.upsert_rows(&[again.clone()]).await).await;
+    until("the same store writes again", HEALED, async || {
+        store.upsert_rows(std::slice::from_ref(&again)).await
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -43,13 +43,13 @@ async fn indicators_and_vectors_come_back_to_the_bit() {
 
     let gone =
         FeatureRow { vwap: None, features: None, indicators: vec![None, None], write_ts: 3, ..bar.clone() };
-    store.upsert_rows(&[gone.clone()]).await.expect("upsert");
+    store.upsert_rows(std::slice::from_ref(&gone)).await.expect("upsert");
     store.upsert_rows(&[bar]).await.expect("an old replay");
     let read = store.rows(&RowQuery { limit: Some(1), ..of("BRK.B", "1m") }).await.expect("read");
     assert_eq!(read, [gone], "a null covers the value before it, and stays");
 
     let other = FeatureRow { indicators: vec![Some(7.0)], ..row("BRK.B", "1m", 60, 1) };
-    store.upsert_rows(&[other.clone()]).await.expect("a bar of another manifest");
+    store.upsert_rows(std::slice::from_ref(&other)).await.expect("a bar of another manifest");
     let newest = RowQuery { newest_first: true, limit: Some(1), ..of("BRK.B", "1m") };
     let read = store.rows(&newest).await.expect("read");
     assert_eq!(read, [FeatureRow { indicators: vec![None, None], ..other }], "no value under a wrong name");

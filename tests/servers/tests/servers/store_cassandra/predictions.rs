@@ -42,12 +42,12 @@ async fn an_outcome_outlives_no_forecast_and_makes_none() {
     let store = connect(&settings).await;
     let joined = Outcome::Joined { y_true: 0.5, err: 0.25 };
     let old = PredictionRow { outcome: joined, ..prediction("A", 1, 600, 500) };
-    store.put_outcomes(&[old.clone()]).await.expect("an outcome of nothing");
+    store.put_outcomes(std::slice::from_ref(&old)).await.expect("an outcome of nothing");
     store.put_predictions(&[old]).await.expect("a forecast of 1970, whose time is over");
     assert_eq!(store.predictions(&PredictionQuery::default()).await.expect("read"), []);
     let lasting = connect(&CassandraSettings { predictions_ttl: None, ..settings.clone() }).await;
     let made = PredictionRow { outcome: joined, ..prediction("A", 1, 600, 500) };
-    lasting.put_predictions(&[made.clone()]).await.expect("put");
+    lasting.put_predictions(std::slice::from_ref(&made)).await.expect("put");
     let later = PredictionRow { outcome: Outcome::Void, ..prediction("A", 1, 600, 550) };
     lasting.put_predictions(&[later]).await.expect("put");
     assert_eq!(

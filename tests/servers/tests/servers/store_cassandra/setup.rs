@@ -100,7 +100,7 @@ async fn init_from_many_pods_at_once_and_again_with_another_indicator() {
     let store = connect(&all).await;
     let mut bar = row("A", "1m", 0, 1);
     bar.indicators = vec![Some(1.0), None, Some(3.0)];
-    store.upsert_rows(&[bar.clone()]).await.expect("upsert");
+    store.upsert_rows(std::slice::from_ref(&bar)).await.expect("upsert");
     assert_eq!(store.rows(&Default::default()).await.expect("read"), [bar]);
 
     let session = plain(&all).await;
