@@ -131,6 +131,8 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let trouble = match error.rdkafka_error_code() {
+            // How a reader learns that it has passed the last marker: no error at all.
+            Some(RDKafkaErrorCode::PartitionEOF) => return,
             Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed) => {
                 Some(Trouble::Login)
             }
