@@ -17,7 +17,8 @@ pub use reads::{
     ModelsShowArgs, PredictionsArgs, RowsArgs, Select, StatusArgs, TrainArgs,
 };
 pub use roles::{
-    DashboardArgs, ImportArgs, IngestArgs, LocalArgs, Model, ProcessArgs, ProduceArgs, RoleArgs, Speed, SummaryFormat,
+    DashboardArgs, ImportArgs, IngestArgs, LocalArgs, Model, ProcessArgs, ProduceArgs, RoleArgs, Speed,
+    SummaryFormat,
 };
 
 /// Real-time stock features and honest forecasts from one manifest.
