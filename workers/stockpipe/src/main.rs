@@ -8,10 +8,10 @@ use stockpipe::{app, cli::Cli, cli::LogFormat};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What is logged without -v, with -v, with -vv. The clients of servers repeat every failed attempt; what they mean is in
-/// our own errors, said once.
+/// What is logged without -v, with -v, with -vv. The clients of servers tell every failed attempt; what they mean is in our
+/// own errors, said once.
 const FILTERS: [&str; 3] = [
-    "warn,stockpipe::role=info,scylla=error,hdfs_native=error,librdkafka=error,rdkafka=error",
+    "warn,stockpipe::role=info,scylla=off,hdfs_native=error,tick_log::kafka=error",
     "info,scylla=warn,hdfs_native=warn",
     "debug,scylla=info,hdfs_native=info",
 ];

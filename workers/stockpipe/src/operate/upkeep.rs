@@ -105,8 +105,8 @@ pub async fn replay(args: cli::ReplayArgs) -> Result<u8, Failure> {
         eprintln!("partition {}: {} contradictions in the lake, the first: {first}", p.partition, p.doubts);
     }
     let code = print(args.output, replay_table(&report), json!(report)).await?;
-    let put_right =
-        args.write && report.missing + report.different <= report.repaired && report.unexpected == 0;
+    let agrees = report.unexpected == 0 && report.partitions.iter().all(|p| p.doubts == 0);
+    let put_right = args.write && agrees && report.missing + report.different <= report.repaired;
     Ok(if report.holds() || put_right { code } else { UNSOUND })
 }
 
