@@ -26,12 +26,12 @@ async fn closed_dates_become_one_file_a_table_and_partition() {
     assert_eq!(seen(&lake).await, before);
     assert_eq!(report.records, 2, "one for each closed date: {report:?}");
     assert_eq!((report.files_before, report.files_after), (2 * 2 * 3 * FILES, 2 * 2 * 3));
-    assert_eq!(report.left, [String::new(); 0]);
+    assert_eq!(report.left, Vec::<String>::new());
     let layout = Layout::new("");
     let raw = paths(&lake, "raw/ticks").await;
     assert!(raw.contains(&layout.data(&Table::Raw, DATES[0], 1, 1, 0, 30)), "{raw:?}");
     assert_eq!(raw.len() as u64, 2 * (2 + FILES), "the open date stays as it is: {raw:?}");
-    assert_eq!(paths(&lake, "_tmp").await, [String::new(); 0]);
+    assert_eq!(paths(&lake, "_tmp").await, Vec::<String>::new());
     assert_eq!(compacted(&lake, &Options::default()).await, Report::default(), "nothing is left to do");
 }
 
@@ -75,7 +75,7 @@ async fn a_share_a_date_and_a_cut_are_kept_to() {
     assert_eq!(report.dates, [DATES[1].to_owned()].into(), "a date that retention takes is left to it");
     assert_eq!(
         paths(&lake, &format!("_log/compact/date={}", DATES[0])).await,
-        [String::new(); 0],
+        Vec::<String>::new(),
         "its chain goes"
     );
     assert_eq!(seen(&lake).await, before);
@@ -183,8 +183,8 @@ fn only_what_belongs_together_is_merged() {
     let files = [bars(&rsi, 0), bars(&rsi, 1), bars(&obv, 2), bars(&rsi, 3)];
     let merged = merge(&Table::Bars("1m".into()), &files).unwrap();
     assert_eq!(
-        merged.iter().map(|m| m.inputs.clone()).collect::<Vec<_>>(),
-        [0..2],
+        merged.iter().map(|m| (m.inputs.start, m.inputs.end)).collect::<Vec<_>>(),
+        [(0, 2)],
         "other columns stay apart"
     );
     for cut in [0, 1, one.len() / 2, one.len() - 1] {
