@@ -45,7 +45,7 @@ async fn writes(store: Arc<CassandraStore>, rows: i64) -> u32 {
 async fn acknowledged_rows_survive_and_the_store_heals() {
     let stack = own().await;
     let settings = settings(stack.cassandra.contact(), &unique("heals"));
-    CassandraStore::init(&settings).await.expect("init");
+    until("init", HEALED, async || CassandraStore::init(&settings).await).await;
     let store = Arc::new(connect(&settings).await);
     let rows = 3_000;
     let writer = tokio::spawn(writes(store.clone(), rows));
@@ -95,7 +95,7 @@ async fn acknowledged_rows_survive_and_the_store_heals() {
 async fn a_node_that_stands_still_is_waited_for_and_no_swap_is_lost_or_doubled() {
     let stack = own().await;
     let settings = settings(stack.cassandra.contact(), &unique("still"));
-    CassandraStore::init(&settings).await.expect("init");
+    until("init", HEALED, async || CassandraStore::init(&settings).await).await;
     let store = Arc::new(connect(&settings).await);
     let key = AliasKey { pipeline: "market".into(), bar: "1m".into(), horizon: 1 };
     let event = |seq| AliasEvent {

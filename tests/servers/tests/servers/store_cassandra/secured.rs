@@ -10,7 +10,7 @@ use feature_store::{
 use market::{ErrorKind, Verdict};
 use servers::{Options, SUPERUSER, Stack, unique};
 
-use super::{connect, settings};
+use super::{SOON, connect, settings, until};
 
 async fn refusal(settings: &CassandraSettings) -> CassandraError {
     let began = Instant::now();
@@ -44,7 +44,8 @@ async fn users_permissions_and_certificates() {
         ..settings(stack.cassandra.contact(), &unique("s"))
     };
     let root = user(SUPERUSER.0, SUPERUSER.1);
-    CassandraStore::init(&root).await.expect("init by the first user");
+    // The node says that it listens a moment before it does.
+    until("init by the first user", SOON, async || CassandraStore::init(&root).await).await;
     let store = connect(&root).await;
     store.upsert_rows(&[row("A", "1m", 0, 1)]).await.expect("upsert over TLS");
     let found = checks(&root).await;
