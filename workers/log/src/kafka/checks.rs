@@ -2,8 +2,10 @@
 
 use market::Check;
 
+use tokio::time::timeout;
+
 use super::{KafkaLog, KafkaSettings};
-use crate::{Log, LogError, TopicFacts};
+use crate::{Log, LogError, TopicFacts, limits};
 
 /// Looks at the cluster and at the topic of ticks. `expected`: the partitions that the manifest asks for. Never fails:
 /// what cannot be reached is a finding. Ends within 15 s.
@@ -18,6 +20,20 @@ pub async fn checks(settings: &KafkaSettings, topic: &str, expected: Option<u32>
     };
     let detail = format!("{} over {}", settings.bootstrap, settings.security.protocol.name());
     found.push(Check::pass("kafka: connection", detail));
+    match timeout(limits::ASK, look(&log, settings, topic, expected)).await {
+        Ok(seen) => found.extend(seen),
+        Err(_) => found.push(Check::fail(
+            format!("kafka: topic {topic}"),
+            format!("no answer within {} s", limits::ASK.as_secs()),
+            "look at the brokers' logs",
+        )),
+    }
+    found
+}
+
+/// Looks at the topic and the group.
+async fn look(log: &KafkaLog, settings: &KafkaSettings, topic: &str, expected: Option<u32>) -> Vec<Check> {
+    let mut found = Vec::new();
     let name = format!("kafka: topic {topic}");
     match log.facts(topic).await {
         Ok(facts) => found.extend(judge(&name, topic, &facts, expected)),

@@ -54,6 +54,26 @@ async fn doctor_sees_what_a_topic_is() {
     assert!(absent.iter().any(|c| c.remedy.contains("stockpipe init")), "{absent:?}");
 }
 
+/// Two processes under one name: the later one writes, the earlier one is told, and what it tried is not there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_used_twice_is_said_so() {
+    let settings = settings().await;
+    let first = KafkaLog::connect(settings.clone()).await.unwrap();
+    let second = KafkaLog::connect(settings).await.unwrap();
+    let topic = topic(&first, 1).await;
+    let append = async |log: &KafkaLog, value: &str| {
+        let topic = log.topic(topic.name()).await?;
+        topic.append_with_note(0, vec![record("A", value)], "n", value.into()).await
+    };
+    append(&first, "1").await.unwrap();
+    append(&second, "2").await.unwrap();
+    let error = append(&first, "3").await.unwrap_err();
+    assert!(matches!(error, LogError::Fenced { .. }), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Fenced);
+    assert_eq!(second.note("n").await.unwrap(), Some(b"2".to_vec()));
+    assert_eq!(read_all(&*topic, 0).await.len(), 2);
+}
+
 /// Users, passwords and certificates: what is right works as a whole, what is wrong is told apart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_secured_cluster_works_and_says_what_is_wrong() {
