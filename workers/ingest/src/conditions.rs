@@ -76,18 +76,4 @@ impl ConditionKind {
             _ => Self::Halted,
         }
     }
-
-    /// True where the condition is a halt: it is over when the partition is taken again.
-    pub fn is_halt(self) -> bool {
-        matches!(
-            self,
-            Self::LogDiverged
-                | Self::Gap
-                | Self::PartitionsChanged
-                | Self::Compacted
-                | Self::TopicMissing
-                | Self::Fenced
-                | Self::Halted
-        )
-    }
 }

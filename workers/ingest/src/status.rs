@@ -167,10 +167,10 @@ impl Status {
         conditions.remove(&(kind, partition));
     }
 
-    /// A partition is taken again: what halted it is over.
+    /// A partition is taken again: what halted it is over, and what a store did to its claim.
     pub(crate) fn taken(&self, partition: u32) {
         let mut conditions = self.conditions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        conditions.retain(|(kind, p), _| *p != Some(partition) || !kind.is_halt());
+        conditions.retain(|(kind, p), _| *p != Some(partition) || *kind == ConditionKind::KeyingViolations);
     }
 
     /// A partition is another worker's now: it is no more told of. The commits that it had.

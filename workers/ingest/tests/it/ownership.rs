@@ -135,7 +135,11 @@ async fn a_loss_at_any_call_leaves_no_trace() {
         let world = calm.fresh();
         let lake = FaultyLake::once(Arc::new(world.lake.clone()), n, Fault::Stall);
         let a = Worker::start(&world, Arc::new(lake.clone()), Told::owning(&[0, 1]));
-        let all = async { a.has_read(&[0, 1], 40).await };
+        let all = async {
+            a.has_read(&[0, 1], 40).await;
+            a.status.request_commit();
+            until("all is committed", || a.status.partitions().iter().all(|p| p.committed == 40)).await;
+        };
         let hangs = tokio::select! {
             () = lake.stalled() => true,
             () = all => false,
