@@ -19,7 +19,7 @@ use crate::world::{World, semantics, until};
 
 /// Symbols; ticks of each, 5 s of event time apart: each closes windows of all.
 fn sizes() -> (u64, u64) {
-    if std::env::var_os("STOCKPIPE_LONG").is_some() { (8_000, 120) } else { (8_000, 13) }
+    if std::env::var_os("STOCKPIPE_LONG").is_some() { (8_000, 120) } else { (8_000, 8) }
 }
 
 async fn fill(world: &World, symbols: u64, rounds: u64) {
