@@ -79,6 +79,12 @@ impl Server {
         let pid = fs::read_to_string(self.pid_file()).ok()?.trim().parse().ok()?;
         let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         let ours = self.dir.as_os_str().as_encoded_bytes();
+        if command.is_empty() {
+            // A zombie has no command line, and neither has a process for an instant while it becomes another program.
+            let state = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let dead = state.rsplit(')').next()?.trim_start().starts_with(['Z', 'X']);
+            return (!dead).then_some(pid);
+        }
         (!ours.is_empty() && command.windows(ours.len()).any(|part| part == ours)).then_some(pid)
     }
 
@@ -135,7 +141,8 @@ impl Server {
         let Some(launch) = &self.launch else { return Ok(()) };
         let deadline = Instant::now() + READY;
         loop {
-            let alive = self.pid().is_some();
+            // Its supervisor removes the file when it has ended.
+            let alive = self.pid_file().exists();
             let text = fs::read_to_string(self.log()).unwrap_or_default();
             if text.contains(&launch.ready) {
                 return Ok(());

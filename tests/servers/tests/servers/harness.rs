@@ -43,7 +43,11 @@ async fn a_killed_broker_is_gone_and_comes_back_with_its_data() {
 
     stack.kafka.pause().expect("it is paused");
     let state = || std::fs::read_to_string(format!("/proc/{}/stat", stack.kafka.pid().unwrap_or(0)));
-    assert!(state().is_ok_and(|text| text.contains(") T ")), "it stands still");
+    until("the broker stands still", SOON, async || match state() {
+        Ok(text) if text.contains(") T ") => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
     stack.kafka.resume().expect("it goes on");
 
     let (dir, pid) = (stack.dir.clone(), stack.kafka.pid().expect("it runs"));

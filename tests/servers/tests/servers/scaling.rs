@@ -80,6 +80,12 @@ async fn workers_come_and_go_and_nothing_changes() {
     let watching = watch.shared_by(&crew, 2);
     let (code, ()) = tokio::join!(draining, watching);
     assert_eq!(code, Some(143), "the worker that leaves drains");
+    until("every record is acknowledged", SOON, async || {
+        watch.look(&crew).await;
+        let acknowledged = sending.acknowledged();
+        if acknowledged == TICKS { Ok(()) } else { Err(acknowledged) }
+    })
+    .await;
     sending.done().await;
 
     let ends = ends(bootstrap, &program.name, PARTITIONS).await;

@@ -78,7 +78,7 @@ async fn client_certificate(stack: &Stack, certificates: &Certificates) {
 async fn refusals(stack: &Stack, certificates: &Certificates) {
     let wrong = "not-the-password";
     let cases: [(&str, (&str, &str), (&str, &str), &[&str]); 4] = [
-        ("a wrong Kafka password", (APP.0, wrong), SUPERUSER, &["Kafka", "secretRef"]),
+        ("a wrong Kafka password", (APP.0, wrong), SUPERUSER, &["Kafka", "credentials", "secret"]),
         ("a Kafka user without permission", NOBODY, SUPERUSER, &["permi"]),
         ("a wrong Cassandra password", APP, (SUPERUSER.0, wrong), &["Cassandra"]),
         ("a missing Cassandra user", APP, ("stranger", wrong), &["Cassandra"]),

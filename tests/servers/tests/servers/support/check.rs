@@ -25,7 +25,7 @@ pub fn assert_same(expected: &[String], dump: &str, what: &str) {
     );
 }
 
-/// Every (generation 0, partition, offset) of the topic is exactly once in raw or dead letters.
+/// Every (partition, offset) of the topic's one generation is exactly once in raw or dead letters.
 pub fn assert_exactly_once(dump: &str, ends: &[u64]) {
     let mut times: Vec<Vec<u8>> = ends.iter().map(|end| vec![0; *end as usize]).collect();
     for line in dump.lines().filter(|line| line.starts_with("raw ") || line.starts_with("dead ")) {
