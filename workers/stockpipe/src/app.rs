@@ -35,6 +35,7 @@ pub async fn run(command: Command) -> Result<u8, Failure> {
             local::role(args.role, local::Roles::DASHBOARD).await
         }
         Command::Dashboard(args) => roles::dashboard(args).await,
+        Command::Rekey(args) => roles::rekey(args).await,
         Command::Produce(args) => local::produce(args).await,
         Command::Import(args) => import::import(args).await,
         Command::Features(args) => read(args.manifest.clone(), Remote::Features(args)).await,

@@ -79,6 +79,8 @@ pub enum Command {
     Doctor(PlainArgs),
     /// Ingest alone: ticks to Parquet, bars and features
     Ingest(IngestArgs),
+    /// Copies a topic without keys to `<pipeline>.ticks`, keyed by symbol, each record exactly once
+    Rekey(RoleArgs),
     /// The predictor alone: final bars to forecasts and outcomes
     Predict(RoleArgs),
     /// The dashboard alone

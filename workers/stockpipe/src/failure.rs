@@ -57,6 +57,7 @@ from_kinds!(
     trainer::TrainError,
     predictor::PredictorError,
     ingest::Error,
+    rekey::RekeyError,
     producer::ProduceError,
     producer::ImportError,
     lake::history::HistoryError,

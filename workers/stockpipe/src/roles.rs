@@ -8,6 +8,7 @@ mod dry_run;
 mod front;
 mod ingest;
 mod predict;
+mod rekey;
 mod source;
 
 use std::{
@@ -34,6 +35,7 @@ use crate::{
 pub use dashboard::dashboard;
 pub use ingest::ingest;
 pub use predict::predict;
+pub use rekey::rekey;
 pub use source::produce;
 
 /// Target of the few lines that a role says of itself whatever the log filter.
@@ -209,11 +211,11 @@ impl Process {
     }
 }
 
-/// How this process calls itself at Kafka. Whoever writes in transactions keeps its name, so that what a killed
-/// predecessor left open ends at once; of the others there may be many.
+/// How this process calls itself at Kafka. The producer is one, and keeps its name: what a killed predecessor left open in
+/// a transaction ends at once. Of the others there may be many.
 fn client_id(role: &str, instance: Option<&str>) -> String {
     match (role, instance) {
-        ("producer" | "rekey", _) => role.to_owned(),
+        ("producer", _) => role.to_owned(),
         (_, Some(instance)) => format!("{role}-{instance}"),
         (_, None) => format!("{role}-{}", std::process::id()),
     }

@@ -245,6 +245,11 @@ pub fn ingest(context: &Context) -> Result<ingest::Settings, Failure> {
     Ok(settings)
 }
 
+/// Whether lost records are passed over, with a note, or stop who reads them.
+pub fn skip_gaps(pipeline: &StockPipeline) -> bool {
+    pipeline.spec.source.on_gap == OnGap::Record
+}
+
 /// The dashboard.
 pub fn dashboard(context: &Context, listen: std::net::SocketAddr) -> Result<dashboard::Settings, Failure> {
     let pipeline = &context.pipeline;

@@ -103,9 +103,9 @@ fn late_forecasts(pipeline: &StockPipeline) -> Option<Check> {
 
 async fn servers(pipeline: &StockPipeline, stores: &Stores) -> Vec<Check> {
     let source = &pipeline.spec.source.kafka.topic;
-    let expected = settings::partitions(pipeline);
+    let expected = pipeline.spec.source.keyed.then(|| settings::partitions(pipeline));
     let (mut checks, lake, keyspace, topics, claims) = tokio::join!(
-        kafka::checks(&stores.kafka, &source.name, Some(expected)),
+        kafka::checks(&stores.kafka, &source.name, expected),
         hdfs::checks(&stores.hdfs),
         cassandra::checks(&stores.cassandra),
         topics(pipeline, stores),

@@ -3,7 +3,7 @@
 //!
 //! A foreign claim is found before anything is made. On embedded stores there is nothing to prepare.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crds::StockPipeline;
 use feature_store::cassandra::CassandraStore;
@@ -28,6 +28,13 @@ use crate::{
     output::Table,
     settings::{self, stores::Stores},
 };
+
+/// How long a keyspace may look wrong because another `init` is at work on it.
+const HALF_MADE: Duration = Duration::from_secs(5);
+/// How long tables may take on a busy cluster.
+const BUSY: Duration = Duration::from_secs(60);
+/// Pause before another attempt.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// One thing that was looked after.
 struct Step {
@@ -79,7 +86,11 @@ async fn prepare(pipeline: &StockPipeline, stores: &Stores) -> Result<Vec<Step>,
         within("Kafka", &stores.kafka.bootstrap, async {
             Ok(KafkaLog::connect(stores.kafka.clone()).await?)
         }),
-        within("Cassandra", &keyspace_place, async { Ok(CassandraStore::claimed(&stores.cassandra).await?) }),
+        within(
+            "Cassandra",
+            &keyspace_place,
+            patiently(HALF_MADE, || async { Ok(CassandraStore::claimed(&stores.cassandra).await?) })
+        ),
     )?;
     if let Some(there) = claim::read(&lake, &lake_place, &ours).await? {
         ours.agree(&there, &lake_place, ANOTHER_LAKE)?;
@@ -93,9 +104,12 @@ async fn prepare(pipeline: &StockPipeline, stores: &Stores) -> Result<Vec<Step>,
     let taken = claim::take(&lake, &lake_place, ANOTHER_LAKE, &ours).await?;
     steps.push(Step::new(format!("lake {lake_place}"), taken, format!("claimed for {}", ours.pipeline)));
 
-    CassandraStore::init(&stores.cassandra).await?;
-    let store = CassandraStore::connect(stores.cassandra.clone()).await?;
-    let there = store.put_claim(&ours.text()).await?;
+    let there = patiently(BUSY, || async {
+        CassandraStore::init(&stores.cassandra).await?;
+        let store = CassandraStore::connect(stores.cassandra.clone()).await?;
+        Ok(store.put_claim(&ours.text()).await?)
+    })
+    .await?;
     ours.agree(&Claim::parse(&there, &keyspace_place, &ours)?, &keyspace_place, ANOTHER_KEYSPACE)?;
     steps.push(Step::new(keyspace_place, keyspace.is_none(), "tables are of this release"));
 
@@ -126,6 +140,30 @@ async fn notes(
     Ok(Step::new(format!("topic {name}"), !there, "compacted: how far producers and imports have come"))
 }
 
+/// Repeats for as long as `busy` what a busy cluster did not do in time, and for a moment what another `init` can spoil: a
+/// keyspace that is half made looks wrong.
+async fn patiently<T, W>(busy: Duration, mut work: impl FnMut() -> W) -> Result<T, Failure>
+where
+    W: Future<Output = Result<T, Failure>>,
+{
+    let began = Instant::now();
+    loop {
+        let failure = match work().await {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure,
+        };
+        let limit = match failure.kind {
+            ErrorKind::Retry | ErrorKind::Unavailable => busy,
+            ErrorKind::Misconfigured => HALF_MADE,
+            _ => Duration::ZERO,
+        };
+        if began.elapsed() >= limit {
+            return Err(failure);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 /// A topic of the pipeline.
 struct Wanted {
     name: String,
@@ -133,6 +171,8 @@ struct Wanted {
     retention: Option<Duration>,
     /// Holds ticks: its record times decide what is too far ahead.
     ticks: bool,
+    /// Ingest reads it, so the number of its partitions matters.
+    read: bool,
     create: bool,
 }
 
@@ -140,12 +180,19 @@ fn wanted_topics(pipeline: &StockPipeline) -> Vec<Wanted> {
     let source = &pipeline.spec.source;
     let partitions = settings::partitions(pipeline);
     let retention = settings::topic_retention(pipeline);
-    let ticks = |name: String, create| Wanted { name, partitions, retention, ticks: true, create };
-    let followed =
-        |name| Wanted { name, partitions: 1, retention: Some(FOLLOWED), ticks: false, create: true };
-    let mut wanted = vec![ticks(source.kafka.topic.name.clone(), source.kafka.topic.create)];
+    let ticks =
+        |name: String, create, read| Wanted { name, partitions, retention, ticks: true, read, create };
+    let followed = |name| Wanted {
+        name,
+        partitions: 1,
+        retention: Some(FOLLOWED),
+        ticks: false,
+        read: false,
+        create: true,
+    };
+    let mut wanted = vec![ticks(source.kafka.topic.name.clone(), source.kafka.topic.create, source.keyed)];
     if !source.keyed {
-        wanted.push(ticks(settings::ticks_topic(pipeline), true));
+        wanted.push(ticks(settings::ticks_topic(pipeline), true, true));
     }
     wanted.push(followed(settings::features_topic(pipeline)));
     wanted.push(followed(settings::predictions_topic(pipeline)));
@@ -196,7 +243,7 @@ fn fits(wanted: &Wanted, facts: &TopicFacts) -> Result<String, Failure> {
     if !wanted.ticks {
         return Ok(String::new());
     }
-    if have != asked {
+    if wanted.read && have != asked {
         return misconfigured(format!(
             "topic {name} has {have} partitions, source.kafka.topic.partitions says {asked}: set it to {have}, or name \
              a new topic"
@@ -213,7 +260,7 @@ mod tests {
     use super::*;
 
     fn ticks() -> Wanted {
-        Wanted { name: "ticks".into(), partitions: 4, retention: None, ticks: true, create: true }
+        Wanted { name: "ticks".into(), partitions: 4, retention: None, ticks: true, read: true, create: true }
     }
 
     fn facts() -> TopicFacts {
@@ -226,11 +273,30 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn what_passes_is_tried_again_and_what_does_not_is_told() {
+        let tries = std::cell::Cell::new(0);
+        let fail = |kind, times: u32| {
+            tries.set(0);
+            let tries = &tries;
+            patiently(Duration::from_secs(3), move || async move {
+                tries.set(tries.get() + 1);
+                if tries.get() <= times { Err(Failure::new(kind, "no")) } else { Ok(()) }
+            })
+        };
+        fail(ErrorKind::Unavailable, 3).await.unwrap();
+        assert_eq!(tries.get(), 4);
+        fail(ErrorKind::BadInput, 3).await.unwrap_err();
+        assert_eq!(tries.get(), 1);
+    }
+
     #[test]
     fn a_topic_of_others_is_looked_at() {
         assert_eq!(fits(&ticks(), &facts()).unwrap(), "");
         let other = fits(&ticks(), &TopicFacts { partitions: 3, ..facts() }).unwrap_err();
         assert!(other.text.contains("set it to 3"), "{other}");
+        let copied = Wanted { read: false, ..ticks() };
+        assert_eq!(fits(&copied, &TopicFacts { partitions: 3, ..facts() }).unwrap(), "");
         let compacted = fits(&ticks(), &TopicFacts { compacted: true, ..facts() }).unwrap_err();
         assert!(compacted.text.contains("cleanup.policy=delete"), "{compacted}");
         let create_time = fits(&ticks(), &TopicFacts { log_append_time: false, ..facts() }).unwrap();
