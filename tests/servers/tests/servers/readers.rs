@@ -35,7 +35,7 @@ const ASKED: &str = SYMBOLS[0];
 const FROM: i64 = START + TICKS as i64 * STEP / 2;
 const TO: i64 = FROM + TICKS as i64 * STEP / 20;
 
-fn tick(i: u64) -> Tick {
+fn tick(i: u64) -> Tick<'static> {
     let close = 100.0 + (i * 7_919 % 1_000) as f64 / 100.0;
     // Index volumes pass 32 bits.
     let volume = 3e9 + (i % 1_000) as f64;
