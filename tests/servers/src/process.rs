@@ -212,9 +212,14 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        // The supervisor ends with its server.
-        if let Some(mut supervisor) = self.supervisor.lock().take() {
-            let _ = supervisor.wait();
+        // The supervisor ends with its server, and takes the pid file along.
+        match self.supervisor.lock().take() {
+            Some(mut supervisor) => drop(supervisor.wait()),
+            None => {
+                while self.pid_file().exists() && Instant::now() < deadline {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
         }
         true
     }

@@ -20,5 +20,6 @@ exec 3<&-
 wait "$server"
 code=$?
 [ "$mode" = parent ] && kill -KILL "$watcher" 2>/dev/null
-rm -f "$pidfile"
+# Not the file of a later life, should one have begun meanwhile.
+[ "$(cat "$pidfile" 2>/dev/null)" = "$server" ] && rm -f "$pidfile"
 exit "$code"

@@ -145,16 +145,31 @@ impl Process {
             &Mounts::new(&manifest.mounts),
             &client_id(self.name, args.instance.as_deref()),
         )?;
+        let connected = self
+            .patiently(async || {
+                Context::connect(stores.clone(), documents.pipeline.clone(), documents.runs.clone(), needs)
+                    .await
+            })
+            .await?;
+        if connected.is_some() {
+            self.connected.set(true);
+        }
+        Ok(connected)
+    }
+
+    /// Asks the servers something, again and again while they do not answer; `None` where the process was told to end
+    /// meanwhile.
+    pub async fn patiently<T>(
+        &self,
+        mut ask: impl AsyncFnMut() -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
         let (mut pause, mut said): (_, Option<(String, Instant)>) = (PAUSE_MIN, None);
         loop {
-            let attempt =
-                Context::connect(stores.clone(), documents.pipeline.clone(), documents.runs.clone(), needs);
             let failure = tokio::select! {
-                connected = attempt => match connected {
-                    Ok(context) => {
-                        self.connected.set(true);
+                answer = ask() => match answer {
+                    Ok(answer) => {
                         self.admin.status("connection", || json!({"connected": true}));
-                        return Ok(Some(context));
+                        return Ok(Some(answer));
                     }
                     Err(failure) => failure,
                 },
@@ -178,8 +193,8 @@ impl Process {
         }
     }
 
-    /// The end of a process that never connected.
-    fn never(&self, reason: Option<String>) -> Result<Option<Context>, Failure> {
+    /// The end of a process that got no answer.
+    fn never<T>(&self, reason: Option<String>) -> Result<Option<T>, Failure> {
         match (self.signals.is_draining(), reason) {
             (false, Some(reason)) => Err(Failure::new(ErrorKind::Unavailable, reason)),
             _ => Ok(None),

@@ -166,7 +166,7 @@ impl Scene<'_> {
 
     /// Two workers that own everything whatever the group says, beside those of the group.
     async fn two_claim(&mut self) {
-        let claim = ["ingest", "-v", "--ordinal", "0", "--replicas", "1"];
+        let claim = ["ingest", "--ordinal", "0", "--replicas", "1"];
         let mut twins = [self.program.spawn("twin-a", &claim), self.program.spawn("twin-b", &claim)];
         self.dice.pass(3_000..8_000).await;
         for twin in &mut twins {

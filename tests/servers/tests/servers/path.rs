@@ -78,7 +78,7 @@ async fn a_model_is_trained_served_and_shown() {
     });
     let program = Program::new(stack, "learn", 2, spec);
     program.ok(&["init"]).await;
-    let _produce = program.spawn("produce", &["produce", "-v"]);
+    let _produce = program.spawn("produce", &["produce"]);
     let crew = Crew::new(&program, 1);
     until("ticks of 40 minutes are committed", SOON, async || {
         let committed: u64 = crew.partitions().await.values().flatten().map(|owned| owned.committed).sum();
@@ -93,8 +93,8 @@ async fn a_model_is_trained_served_and_shown() {
     let run: Value = serde_json::from_slice(&trained.stdout).unwrap_or_else(|e| panic!("{e}\n{errors}"));
     assert_eq!(run["version"], 1, "{run:#}");
 
-    let predict = program.spawn("predict", &["predict", "-v"]);
-    let dashboard = program.spawn("dashboard", &["dashboard", "-v", "--listen", "127.0.0.1:0"]);
+    let predict = program.spawn("predict", &["predict"]);
+    let dashboard = program.spawn("dashboard", &["dashboard", "--listen", "127.0.0.1:0"]);
     until("forecasts are stored", SOON, async || {
         let rows = program.ok(&["predictions", "-o", "csv"]).await.lines().count();
         if rows > 4 {

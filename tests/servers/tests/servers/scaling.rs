@@ -70,7 +70,7 @@ async fn workers_come_and_go_and_nothing_changes() {
     watch.shared_by(&crew, 1).await;
 
     for n in 1..3 {
-        crew.workers.push(program.spawn(&format!("ingest-{n}"), &["ingest", "-v"]));
+        crew.workers.push(program.spawn(&format!("ingest-{n}"), &["ingest"]));
     }
     watch.shared_by(&crew, 3).await;
     let first = crew.workers[0].pid();

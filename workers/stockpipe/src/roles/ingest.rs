@@ -26,8 +26,11 @@ pub async fn ingest(args: cli::IngestArgs) -> Result<u8, Failure> {
     live("ingest", &args.role, documents, Needs::ALL, |process, context| {
         let args = args.clone();
         async move {
-            let ticks = context.ticks_topic().await?;
-            context.output_topics().await?;
+            let topics = async || {
+                context.output_topics().await?;
+                context.ticks_topic().await
+            };
+            let Some(ticks) = process.patiently(topics).await? else { return Ok(()) };
             let partitions = ticks.partitions();
             let owned = args.ordinal.zip(args.replicas);
             let mut settings = settings::ingest(&context)?;

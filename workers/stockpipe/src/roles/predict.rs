@@ -9,7 +9,8 @@ use crate::{Context, Failure, cli, context::connect::Needs, settings};
 pub async fn predict(args: cli::RoleArgs) -> Result<u8, Failure> {
     let documents = documents(&args.manifest)?;
     live("predictor", &args, documents, Needs::ALL, |process, context| async move {
-        context.output_topics().await?;
+        let topics = async || context.output_topics().await;
+        let Some(()) = process.patiently(topics).await? else { return Ok(()) };
         let status = Arc::new(predictor::Status::new());
         process.admin.status("predictor", {
             let status = status.clone();

@@ -28,8 +28,8 @@ pub async fn rekey(args: cli::RoleArgs) -> Result<u8, Failure> {
     }
     live("rekey", &args, documents, Needs::LOG, |process, context| async move {
         let Place::Servers(stores) = &context.place else { return Ok(()) };
-        let source = context.source_topic().await?;
-        let keyed = context.ticks_topic().await?;
+        let topics = async || Ok((context.source_topic().await?, context.ticks_topic().await?));
+        let Some((source, keyed)) = process.patiently(topics).await? else { return Ok(()) };
         let done = Arc::new(Mutex::new(rekey::Progress::default()));
         process.admin.status("rekey", {
             let (done, from, to) = (done.clone(), source.name().to_owned(), keyed.name().to_owned());

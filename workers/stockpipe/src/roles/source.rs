@@ -13,7 +13,8 @@ pub async fn produce(
 ) -> Result<u8, Failure> {
     let role = cli::RoleArgs { manifest: args.manifest, process: args.process };
     live("producer", &role, documents, Needs::LOG, |process, context| async move {
-        let topic = context.source_topic().await?;
+        let topic = async || context.source_topic().await;
+        let Some(topic) = process.patiently(topic).await? else { return Ok(()) };
         let components = producer::Components {
             log: context.log.clone(),
             topic,

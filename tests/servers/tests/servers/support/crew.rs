@@ -27,7 +27,7 @@ pub struct Owned {
 impl Crew {
     /// `count` workers that share the partitions by the group.
     pub fn new(program: &Program, count: usize) -> Crew {
-        let workers = (0..count).map(|n| program.spawn(&format!("ingest-{n}"), &["ingest", "-v"])).collect();
+        let workers = (0..count).map(|n| program.spawn(&format!("ingest-{n}"), &["ingest"])).collect();
         Crew { workers }
     }
 
