@@ -42,7 +42,7 @@ RULES = {
         ["1m", 60 * SECOND, 60 * SECOND],
     ],
 }
-INGEST_DEADLINE_SECONDS = 180
+INGEST_DEADLINE_SECONDS = 600
 # Differences that are printed before the rest is only counted.
 SHOWN = 20
 
@@ -101,7 +101,7 @@ class Pipeline:
             while (seen := self.uncommitted()) != 0:
                 if worker.poll() is not None or time.monotonic() > deadline:
                     fail(f"ingest: {seen} records uncommitted, process {worker.poll()}:\n{log.read_text()[-4000:]}")
-                time.sleep(0.5)
+                time.sleep(1)
             worker.send_signal(signal.SIGTERM)
             code = worker.wait(60)
         finally:

@@ -20,6 +20,7 @@ def session(name: str, jars: str, cores: int = 2, memory: str = "1g", **settings
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.streaming.numRecentProgressUpdates", "10000")
         .config("spark.sql.shuffle.partitions", str(2 * cores))
     )
     for key, value in settings.items():

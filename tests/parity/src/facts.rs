@@ -95,7 +95,10 @@ pub fn of_stockpipe(case: &Case, stored: &Stored) -> Facts {
 
 fn averages(case: &Case, found: &BTreeMap<Key, f64>, facts: &mut Facts) {
     let (mut right, mut missing, mut first) = (0, 0, None);
-    for (key, mean) in &case.averages {
+    // The shorter average first: it is the better example.
+    let (five, twenty): (Vec<_>, Vec<_>) =
+        case.averages.iter().partition(|((_, name, _), _)| name == "sma_5");
+    for (key, mean) in five.into_iter().chain(twenty) {
         match found.get(key) {
             Some(value) if (value - mean).abs() <= TOLERANCE * mean.abs() => right += 1,
             Some(value) => {
@@ -111,6 +114,7 @@ fn averages(case: &Case, found: &BTreeMap<Key, f64>, facts: &mut Facts) {
     let of = case.averages.len();
     let extra = found.keys().filter(|key| !case.averages.contains_key(*key)).count();
     match (right == of, first) {
+        (true, _) if of == 1 => facts.say(true, "the one closed average right"),
         (true, _) => facts.say(true, format!("all {of} averages right")),
         (false, Some(first)) => facts.say(false, format!("{right} of {of} averages right: {first}")),
         (false, None) => facts.say(false, format!("{right} of {of} averages right")),
