@@ -75,9 +75,13 @@ async fn client_certificate(stack: &Stack, certificates: &Certificates) {
     program.ok(&["status"]).await;
 }
 
+/// What it is, the two logins, and the words that `init` must say.
+type Case = (&'static str, Login, Login, &'static [&'static str]);
+type Login = (&'static str, &'static str);
+
 async fn refusals(stack: &Stack, certificates: &Certificates) {
     let wrong = "not-the-password";
-    let cases: [(&str, (&str, &str), (&str, &str), &[&str]); 4] = [
+    let cases: [Case; 4] = [
         ("a wrong Kafka password", (APP.0, wrong), SUPERUSER, &["Kafka", "credentials", "secret"]),
         ("a Kafka user without permission", NOBODY, SUPERUSER, &["permi"]),
         ("a wrong Cassandra password", APP, (SUPERUSER.0, wrong), &["Cassandra"]),

@@ -24,6 +24,13 @@ pub struct Owned {
     pub reason: Option<String>,
 }
 
+impl std::fmt::Display for Owned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is {} at {}", self.worker, self.phase, self.committed)?;
+        self.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+    }
+}
+
 impl Crew {
     /// `count` workers that share the partitions by the group.
     pub fn new(program: &Program, count: usize) -> Crew {
@@ -61,7 +68,10 @@ impl Crew {
                     **end > 0
                         && !seen.get(p).is_some_and(|all| all.iter().any(|owned| owned.committed == **end))
                 })
-                .map(|(p, end)| format!("p{p} of {end}: {:?}", seen.get(&p)))
+                .map(|(p, end)| {
+                    let all = seen.get(&p).into_iter().flatten().map(Owned::to_string).collect::<Vec<_>>();
+                    format!("p{p} of {end}: {}", all.join(", "))
+                })
                 .collect();
             if behind.is_empty() { Ok(()) } else { Err(behind.join("\n")) }
         })

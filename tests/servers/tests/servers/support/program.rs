@@ -16,8 +16,6 @@ pub const COMMAND: Duration = Duration::from_secs(120);
 pub struct Program {
     /// The pipeline's name; also its topic, its keyspace and its folder on HDFS.
     pub name: String,
-    /// Partitions of its topic.
-    pub partitions: u32,
     dir: Option<tempfile::TempDir>,
 }
 
@@ -51,7 +49,7 @@ impl Program {
         });
         // JSON is YAML.
         fs::write(dir.path().join("pipeline.yaml"), format!("{manifest:#}")).expect("the manifest");
-        Program { name, partitions, dir: Some(dir) }
+        Program { name, dir: Some(dir) }
     }
 
     /// Where the manifest and the logs lie.
@@ -121,20 +119,12 @@ impl Program {
     /// Starts a long-running role.
     pub fn spawn(&self, name: &str, args: &[&str]) -> Worker {
         let log = self.dir().join(format!("{name}.log"));
-        let mut worker = Worker {
-            name: name.to_owned(),
-            log,
-            command: Box::new({
-                let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-                let (mut base, dir) = (vec![binary().into_os_string()], self.dir().to_owned());
-                base.extend(args.iter().map(Into::into));
-                base.extend(["-f".into(), dir.join("pipeline.yaml").into_os_string()]);
-                base.extend(["--mounts".into(), dir.join("mounts").into_os_string()]);
-                base
-            }),
-            child: None,
-            lives: 0,
-        };
+        let (manifest, mounts) = (self.dir().join("pipeline.yaml"), self.dir().join("mounts"));
+        let mut command = vec![binary().into_os_string()];
+        command.extend(args.iter().map(Into::into));
+        command.extend(["-f".into(), manifest.into_os_string()]);
+        command.extend(["--mounts".into(), mounts.into_os_string()]);
+        let mut worker = Worker { name: name.to_owned(), log, command, child: None, lives: 0 };
         worker.start();
         worker
     }
@@ -173,7 +163,7 @@ pub struct Worker {
     /// How often it was started.
     pub lives: u32,
     log: PathBuf,
-    command: Box<Vec<std::ffi::OsString>>,
+    command: Vec<std::ffi::OsString>,
     child: Option<Child>,
 }
 
