@@ -94,7 +94,7 @@ async fn ingested(dir: &Path) -> (Written, PathBuf) {
         clock: tick_log::system_clock(),
     };
     let shutdown = Shutdown::new();
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     let watch = async {
         while status.counters().read < read && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(5)).await;
