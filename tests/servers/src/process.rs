@@ -178,9 +178,11 @@ impl Server {
         Ok(())
     }
 
-    /// Kills it and starts it again; returns when it is ready.
+    /// Kills it where it runs and starts it again; returns when it is ready.
     pub async fn restart(&self) -> Result<(), ServerError> {
-        self.kill()?;
+        if self.pid().is_some() {
+            self.kill()?;
+        }
         self.start()?;
         self.wait_ready().await
     }

@@ -120,7 +120,7 @@ pub async fn ends(bootstrap: &str, topic: &str, partitions: u32) -> Vec<u64> {
     let (bootstrap, topic) = (bootstrap.to_owned(), topic.to_owned());
     let ends = move || {
         let consumer = consumer(&bootstrap);
-        let end = |p: u32| consumer.fetch_watermarks(&topic, p as i32, LIMIT).expect("watermarks").1 as u64;
+        let end = |p: u32| watermarks(&consumer, &topic, p as i32).1 as u64;
         (0..partitions).map(end).collect()
     };
     tokio::task::spawn_blocking(ends).await.expect("asking the broker")
@@ -135,10 +135,22 @@ fn consumer(bootstrap: &str) -> BaseConsumer<Quiet> {
     config.create_with_context(Quiet).expect("a consumer")
 }
 
+/// A broker that has just come back leads its partitions a little later.
+fn watermarks(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> (i64, i64) {
+    let began = Instant::now();
+    loop {
+        match consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)) {
+            Ok(found) => return found,
+            Err(error) => assert!(began.elapsed() < LIMIT, "{topic}/{partition}: {error}"),
+        }
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+}
+
 fn read(bootstrap: &str, topic: &str, partition: u32) -> Vec<(i64, NewRecord)> {
     let consumer = consumer(bootstrap);
     let partition = partition as i32;
-    let (low, high) = consumer.fetch_watermarks(topic, partition, LIMIT).expect("watermarks");
+    let (low, high) = watermarks(&consumer, topic, partition);
     assert_eq!(low, 0, "nothing was dropped from {topic}");
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, partition, Offset::Offset(0)).expect("an offset");
