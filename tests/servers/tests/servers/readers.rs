@@ -21,15 +21,16 @@ use tick_log::{Log, MemoryLog, StaticOwnership, partition_of};
 use windowing::Semantics;
 
 const TICKS: u64 = 40_000;
-const PARTITIONS: u32 = 4;
+const PARTITIONS: u32 = 16;
 /// Of a commit: many small files, so that there is something to skip.
-const ROWS: u64 = 1_000;
+const ROWS: u64 = 500;
 /// 2026-01-05T00:00:00Z, microseconds.
 const START: i64 = 1_767_571_200_000_000;
 /// Event time between ticks, microseconds.
 const STEP: i64 = 5_000;
-const SYMBOLS: [&str; 10] = ["AAPL", "AMZN", "BTC-USD", "GOOGL", "IBM", "MSFT", "NVDA", "ORCL", "TSLA", "ZS"];
-/// The first of all names: no other partition's files can hold it, and their statistics say so.
+const SYMBOLS: [&str; 10] =
+    ["ADBE", "AMZN", "BTC-USD", "ETH-USD", "IBM", "MSFT", "NFLX", "NVDA", "TSLA", "YUM"];
+/// The first of all names: no other partition's files can hold it, and their statistics say so. Its own partition holds two.
 const ASKED: &str = SYMBOLS[0];
 /// The instants asked for: a twentieth of the whole.
 const FROM: i64 = START + TICKS as i64 * STEP / 2;

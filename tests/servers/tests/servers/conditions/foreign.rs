@@ -23,14 +23,16 @@ const CLEAR: Duration = Duration::from_secs(30);
 async fn an_unreachable_server_is_named() {
     let stack = shared().await;
     let cases = [
-        ("kafka", json!({"source": {"kafka": {"bootstrapServers": NOBODY}}})),
-        ("hdfs", json!({"lake": {"hdfs": {"uri": format!("hdfs://{NOBODY}")}}})),
-        ("cassandra", json!({"featureStore": {"cassandra": {"contactPoints": [NOBODY]}}})),
+        ("kafka", format!("source.kafka.bootstrapServers={NOBODY}")),
+        ("hdfs", format!("lake.hdfs.uri=hdfs://{NOBODY}")),
+        ("cassandra", format!("featureStore.cassandra.contactPoints=[\"{NOBODY}\"]")),
     ];
     let mut said = BTreeSet::new();
-    for (name, spec) in cases {
-        let program = Program::new(stack, "nobody", 2, spec);
-        let worker = program.spawn("worker", &["ingest"]);
+    // Prepared while all were there: what is not prepared is refused before anything else.
+    let program = Program::new(stack, "nobody", 2, json!({}));
+    program.ok(&["init"]).await;
+    for (name, away) in cases {
+        let worker = program.spawn(name, &["ingest", "--set", &away]);
         let names_it = |line: &&str| line.contains("ERROR") && line.contains(NOBODY);
         until(&format!("{name} is named"), CLEAR, async || match worker.log() {
             log if log.lines().any(|line| names_it(&line)) => Ok(()),

@@ -106,7 +106,10 @@ async fn a_topic_was_made_again_meanwhile() {
     let worker = world.start();
     let said = worker.says("LogDiverged").await;
     assert!(said.contains("re-created"), "{said}");
-    worker.ends().await.expect("a drain");
+    // A partition that was still being looked at says the same as its end.
+    if let Err(error) = worker.ends().await {
+        assert!(error.to_string().contains("re-created"), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -104,5 +104,9 @@ async fn a_user_without_permission_is_told_so() {
         String::from_utf8(std::process::Command::new("id").arg("-un").output().expect("id").stdout);
     let user = superuser.expect("a name").trim().to_owned();
     let owner = HdfsLake::connect(HdfsSettings { user, ..stranger }).await.expect("a lake");
-    owner.create("a", Bytes::from_static(b"x")).await.expect("the file system's owner may");
+    // The DataNode may still be on its way back to the restarted NameNode.
+    until("the file system's owner may", Duration::from_secs(30), async || {
+        owner.create("a", Bytes::from_static(b"x")).await
+    })
+    .await;
 }
