@@ -73,7 +73,9 @@ fn production_loads_without_a_warning_and_is_what_its_comments_say() {
     assert_eq!(pipeline.metadata.namespace.as_deref(), Some("markets"));
     let spec = &pipeline.spec;
     assert_eq!(spec.source.kafka.security.protocol, crds::pipeline::Protocol::SaslSsl);
-    assert!(spec.source.kafka.security.secret_ref.is_some() && spec.source.kafka.security.ca_secret_ref.is_some());
+    assert!(
+        spec.source.kafka.security.secret_ref.is_some() && spec.source.kafka.security.ca_secret_ref.is_some()
+    );
     assert_eq!(spec.source.kafka.topic.replication_factor, 3);
     assert_eq!(spec.feature_store.cassandra.replication_factor, 3);
     assert!(spec.feature_store.cassandra.tls);
