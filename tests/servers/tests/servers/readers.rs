@@ -21,9 +21,9 @@ use tick_log::{Log, MemoryLog, StaticOwnership, partition_of};
 use windowing::Semantics;
 
 const TICKS: u64 = 40_000;
-const PARTITIONS: u32 = 16;
+const PARTITIONS: u32 = 4;
 /// Of a commit: many small files, so that there is something to skip.
-const ROWS: u64 = 500;
+const ROWS: u64 = 1_000;
 /// 2026-01-05T00:00:00Z, microseconds.
 const START: i64 = 1_767_571_200_000_000;
 /// Event time between ticks, microseconds.
