@@ -7,6 +7,7 @@ mod dashboard;
 mod dry_run;
 mod front;
 mod ingest;
+mod late_store;
 mod predict;
 mod rekey;
 mod source;

@@ -36,6 +36,8 @@ impl Needs {
     pub const LAKE: Self = Self { log: false, lake: true, store: false };
     /// The feature store alone.
     pub const STORE: Self = Self { log: false, lake: false, store: true };
+    /// What raw ticks need: rows can come later.
+    pub const RAW: Self = Self { log: true, lake: true, store: false };
     /// What is stored, without the log.
     pub const STORED: Self = Self { log: false, lake: true, store: true };
     /// What a page shows.
@@ -71,19 +73,13 @@ impl Context {
             }
             Ok(Arc::new(lake) as Arc<dyn Lake>)
         });
-        let keyspace_address = stores.keyspace_address();
-        let store = within("Cassandra", &keyspace_address, async {
-            if !needs.store {
-                return Ok(Arc::new(MemoryStore::new()) as Arc<dyn FeatureStore>);
+        let store = async {
+            match needs.store {
+                // Boxed: futures in futures in futures are too much for the compiler otherwise.
+                true => Box::pin(feature_store(&stores, &pipeline)).await,
+                false => Ok(Arc::new(MemoryStore::new()) as Arc<dyn FeatureStore>),
             }
-            let store = CassandraStore::connect(stores.cassandra.clone()).await?;
-            let place = stores.keyspace_address();
-            match store.claim().await? {
-                None => return Err(not_prepared(&place)),
-                Some(text) => ours.agree(&Claim::parse(&text, &place, &ours)?, &place, ANOTHER_KEYSPACE)?,
-            }
-            Ok(Arc::new(store) as Arc<dyn FeatureStore>)
-        });
+        };
         let (log, lake, store) = tokio::try_join!(log, lake, store)?;
         Ok(Self {
             pipeline: Arc::new(pipeline),
@@ -96,6 +92,24 @@ impl Context {
             live: None,
         })
     }
+}
+
+/// Connects to the feature store alone, claimed for this pipeline.
+pub async fn feature_store(
+    stores: &Stores,
+    pipeline: &StockPipeline,
+) -> Result<Arc<dyn FeatureStore>, Failure> {
+    let place = stores.keyspace_address();
+    within("Cassandra", &place, async {
+        let ours = Claim::of(pipeline);
+        let store = CassandraStore::connect(stores.cassandra.clone()).await?;
+        match store.claim().await? {
+            None => return Err(not_prepared(&place)),
+            Some(text) => ours.agree(&Claim::parse(&text, &place, &ours)?, &place, ANOTHER_KEYSPACE)?,
+        }
+        Ok(Arc::new(store) as Arc<dyn FeatureStore>)
+    })
+    .await
 }
 
 /// What to do about a lake that belongs to somebody else.

@@ -3,13 +3,18 @@
 
 use std::sync::Arc;
 
+use feature_store::FeatureStore;
+use market::ErrorKind;
 use tick_log::kafka::KafkaOwnership;
 use tick_log::{Ownership, StaticOwnership};
 
-use super::{SAYS, documents, dry_run, live};
+use super::{Process, SAYS, documents, dry_run, late_store::LateStore, live};
 use crate::{
-    Failure, cli,
-    context::{Place, connect::Needs},
+    Context, Failure, cli,
+    context::{
+        Place,
+        connect::{Needs, feature_store},
+    },
     settings,
 };
 
@@ -23,7 +28,7 @@ pub async fn ingest(args: cli::IngestArgs) -> Result<u8, Failure> {
     if args.dry_run {
         return dry_run::dry_run(&args, documents).await;
     }
-    live("ingest", &args.role, documents, Needs::ALL, |process, context| {
+    live("ingest", &args.role, documents, Needs::RAW, |process, context| {
         let args = args.clone();
         async move {
             let topics = async || {
@@ -32,6 +37,7 @@ pub async fn ingest(args: cli::IngestArgs) -> Result<u8, Failure> {
             };
             let Some(ticks) = process.patiently(topics).await? else { return Ok(()) };
             let partitions = ticks.partitions();
+            let store = store(&process, &context).await?;
             let owned = args.ordinal.zip(args.replicas);
             let mut settings = settings::ingest(&context)?;
             // Others work on: an orchestrator sees the halt in readiness and in the conditions of /status.
@@ -68,13 +74,14 @@ pub async fn ingest(args: cli::IngestArgs) -> Result<u8, Failure> {
             let components = ingest::Components {
                 log: context.log.clone(),
                 lake: context.lake.clone(),
-                store: context.store.clone(),
+                store: store.clone(),
                 metrics: process.admin.metrics().clone(),
                 status,
                 clock: context.clock.clone(),
                 ownership,
             };
             let summary = ingest::run(settings, components, process.shutdown.clone()).await?;
+            store.close().await?;
             tracing::info!(
                 target: SAYS,
                 "{} commits; {} ticks stored, everything up to {} is committed",
@@ -86,6 +93,22 @@ pub async fn ingest(args: cli::IngestArgs) -> Result<u8, Failure> {
         }
     })
     .await
+}
+
+/// The feature store. Where it does not answer, raw ticks are stored meanwhile.
+async fn store(process: &Process, context: &Context) -> Result<Arc<dyn FeatureStore>, Failure> {
+    let Place::Servers(stores) = &context.place else { return Ok(context.store.clone()) };
+    match feature_store(stores, &context.pipeline).await {
+        Err(failure) if matches!(failure.kind, ErrorKind::Retry | ErrorKind::Unavailable) => {
+            let (stores, pipeline) = (stores.clone(), context.pipeline.clone());
+            let contact = stores.keyspace_address().to_string();
+            Ok(LateStore::start(contact, failure, process.shutdown.clone(), move || {
+                let (stores, pipeline) = (stores.clone(), pipeline.clone());
+                async move { feature_store(&stores, &pipeline).await }
+            }))
+        }
+        connected => connected,
+    }
 }
 
 fn frozen() {
