@@ -48,6 +48,8 @@ const SINGLE: &[&str] = &[
     "-Dcassandra.skip_wait_for_gossip_to_settle=0",
     "-Dcassandra.ring_delay_ms=0",
     "-Dcassandra.superuser_setup_delay_ms=0",
+    // A schema change does not flush the system tables to disk: the commit log has it, and it takes a tenth of the time.
+    "-Dcassandra.unsafesystem=true",
 ];
 
 /// The node; its data centre is `datacenter1`.
