@@ -4,6 +4,7 @@ use crate::error::ServerError;
 use crate::fetch::{self, CASSANDRA};
 use crate::ports::Ports;
 use crate::process::{Launch, Lifetime, Server};
+use crate::stack::Options;
 use crate::template;
 use std::fs;
 use std::path::Path;
@@ -48,8 +49,6 @@ const SINGLE: &[&str] = &[
     "-Dcassandra.skip_wait_for_gossip_to_settle=0",
     "-Dcassandra.ring_delay_ms=0",
     "-Dcassandra.superuser_setup_delay_ms=0",
-    // A schema change does not flush the system tables to disk: the commit log has it, and it takes a tenth of the time.
-    "-Dcassandra.unsafesystem=true",
 ];
 
 /// The node; its data centre is `datacenter1`.
@@ -77,7 +76,7 @@ impl Cassandra {
 pub(crate) fn prepare(
     dir: &Path,
     ports: Ports,
-    secured: bool,
+    options: &Options,
     lifetime: Lifetime,
 ) -> Result<Cassandra, ServerError> {
     let jars = fetch::class_path(&CASSANDRA)?;
@@ -85,7 +84,7 @@ pub(crate) fn prepare(
     for folder in [&config, &data] {
         fs::create_dir_all(folder).map_err(ServerError::io("create", folder))?;
     }
-    let text = format!("{CONFIG}{}", if secured { SECURED } else { OPEN });
+    let text = format!("{CONFIG}{}", if options.secured { SECURED } else { OPEN });
     let values = [
         ("DATA", &*data.display().to_string()),
         ("PORT", &ports.cql().to_string()),
@@ -104,6 +103,9 @@ pub(crate) fn prepare(
     command.extend(EXPORTS.iter().map(|package| format!("--add-exports={package}=ALL-UNNAMED")));
     command.extend(OPENS.iter().map(|package| format!("--add-opens={package}=ALL-UNNAMED")));
     command.extend(SINGLE.iter().map(|flag| (*flag).to_owned()));
+    if options.undisturbed {
+        command.push("-Dcassandra.unsafesystem=true".to_owned());
+    }
     command.extend(
         [
             "-Djdk.attach.allowAttachSelf=true",

@@ -33,7 +33,7 @@ async fn find() -> Result<Stack, ServerError> {
     if let [Some(kafka), Some(hdfs), Some(cassandra)] = &addresses {
         return Ok(Stack::at(kafka, hdfs, cassandra));
     }
-    let stack = Stack::start(Options::default()).await?;
+    let stack = Stack::start(Options { undisturbed: true, ..Options::default() }).await?;
     tell_on_panic();
     Ok(stack)
 }

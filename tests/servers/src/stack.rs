@@ -28,13 +28,23 @@ pub struct Options {
     pub hdfs: bool,
     /// Start Cassandra.
     pub cassandra: bool,
+    /// No server of it is ever killed: Cassandra need not bring a schema change to disk at once, which takes ten times
+    /// as long.
+    pub undisturbed: bool,
     /// Lines added to Kafka's configuration.
     pub kafka_properties: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { secured: false, kafka: true, hdfs: true, cassandra: true, kafka_properties: Vec::new() }
+        Options {
+            secured: false,
+            kafka: true,
+            hdfs: true,
+            cassandra: true,
+            undisturbed: false,
+            kafka_properties: Vec::new(),
+        }
     }
 }
 
@@ -107,7 +117,7 @@ impl Stack {
             (kafka.join().unwrap_or_else(|_| Err(ServerError::Kafka("formatting panicked".to_owned()))), hdfs)
         });
         let cassandra = match options.cassandra {
-            true => cassandra::prepare(&dir, ports, options.secured, lifetime)?,
+            true => cassandra::prepare(&dir, ports, options, lifetime)?,
             false => Cassandra {
                 server: Server::elsewhere("cassandra"),
                 contact: format!("127.0.0.1:{}", ports.cql()),

@@ -19,6 +19,7 @@ use tick_log::{
 };
 
 use super::{PATIENCE, eventually_within, log, settings, topic};
+use crate::support::until;
 
 async fn all(topic: &dyn Topic) -> Vec<u64> {
     let mut all = Vec::new();
@@ -177,5 +178,7 @@ async fn a_paused_broker_delays_and_loses_nothing() {
     }
     stack.kafka.resume().unwrap();
     assert_eq!(waiting.await.unwrap().unwrap().first_offset, 1);
+    // A broker that was given up tells of its topics only once the controller has it back.
+    until("the topic is there", Duration::from_secs(30), async || topic.bounds(0).await.map(drop)).await;
     assert_eq!(all(&*topic).await, [0, 1]);
 }
