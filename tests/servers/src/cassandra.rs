@@ -44,6 +44,10 @@ const OPENS: &[&str] = &[
     "java.rmi/sun.rmi.transport.tcp",
     "jdk.management/com.sun.management.internal",
 ];
+/// Writes are acknowledged before they are in the commit log for good: `kill -9` can lose the last 100 ms of them.
+const PERIODIC: &str = "\ncommitlog_sync: periodic\ncommitlog_sync_period: 10000ms\n";
+/// Writes are acknowledged once they are on disk.
+const BATCH: &str = "\ncommitlog_sync: batch\n";
 /// Waits that only a cluster of several nodes needs.
 const SINGLE: &[&str] = &[
     "-Dcassandra.skip_wait_for_gossip_to_settle=0",
@@ -84,7 +88,8 @@ pub(crate) fn prepare(
     for folder in [&config, &data] {
         fs::create_dir_all(folder).map_err(ServerError::io("create", folder))?;
     }
-    let text = format!("{CONFIG}{}", if options.secured { SECURED } else { OPEN });
+    let sync = if options.undisturbed { PERIODIC } else { BATCH };
+    let text = format!("{CONFIG}{}{sync}", if options.secured { SECURED } else { OPEN });
     let values = [
         ("DATA", &*data.display().to_string()),
         ("PORT", &ports.cql().to_string()),

@@ -20,13 +20,15 @@ pub struct Owned {
     pub phase: String,
     /// First offset that is not committed.
     pub committed: u64,
+    /// Final rows that the feature store or the features log has not taken.
+    pub pending: u64,
     /// Why it stands still.
     pub reason: Option<String>,
 }
 
 impl std::fmt::Display for Owned {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} is {} at {}", self.worker, self.phase, self.committed)?;
+        write!(f, "{} is {} at {}, {} pending", self.worker, self.phase, self.committed, self.pending)?;
         self.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
     }
 }
@@ -48,6 +50,7 @@ impl Crew {
                     worker: worker.name.clone(),
                     phase: p["phase"].as_str().unwrap_or("").to_owned(),
                     committed: p["committed"].as_u64().unwrap_or(0),
+                    pending: p["pending_rows"].as_u64().unwrap_or(u64::MAX),
                     reason: p["reason"].as_str().map(str::to_owned),
                 };
                 let number = p["partition"].as_u64().unwrap_or(u64::MAX) as u32;
@@ -57,7 +60,7 @@ impl Crew {
         partitions
     }
 
-    /// Waits until everything is committed; gives how long that took.
+    /// Waits until everything is committed and every final row is taken; gives how long that took.
     pub async fn committed(&mut self, ends: &[u64], limit: Duration) -> Duration {
         until("everything is committed", limit, async || {
             self.revive();
@@ -66,7 +69,9 @@ impl Crew {
                 .zip(ends)
                 .filter(|(p, end)| {
                     **end > 0
-                        && !seen.get(p).is_some_and(|all| all.iter().any(|owned| owned.committed == **end))
+                        && !seen
+                            .get(p)
+                            .is_some_and(|all| all.iter().any(|o| o.committed == **end && o.pending == 0))
                 })
                 .map(|(p, end)| {
                     let all = seen.get(&p).into_iter().flatten().map(Owned::to_string).collect::<Vec<_>>();
