@@ -50,3 +50,5 @@ pub const CASSANDRA_SETTLED_DAYS: usize = 3;
 pub const CASSANDRA_TTL_S: u64 = 10 * 365 * 86_400;
 /// Seconds after which the lock of an `init` that has ended without a word is free.
 pub const CASSANDRA_INIT_S: u64 = 90;
+/// Times that `init` begins again, a second later each, where another one has just made the tables it asks for.
+pub const CASSANDRA_INIT_ATTEMPTS: u32 = 5;

@@ -82,6 +82,15 @@ impl CassandraStore {
     /// Makes the keyspace, the tables and the columns that these settings need and that are not there. Safe twice, and
     /// from two processes at once.
     pub async fn init(settings: &CassandraSettings) -> Result<(), StoreError> {
+        for _ in 0..limits::CASSANDRA_INIT_ATTEMPTS {
+            match init::init(settings).await {
+                // Several make the first table at once: the cluster takes a moment to agree on whose it is.
+                Err(CassandraError::Refused { why, .. }) if why.contains("does not exist") => {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                done => return Ok(done?),
+            }
+        }
         Ok(init::init(settings).await?)
     }
 
