@@ -10,9 +10,11 @@
     reason = "each printcolumn has a type of its own; the lint sees one list"
 )]
 
+pub mod result;
 pub mod status;
 pub mod template;
 
+pub use result::RunResult;
 pub use status::TrainingRunStatus;
 pub use template::{
     Algorithm, Backoff, DataRange, Engine, GroupBy, Model, PromotionOverride, RestartPolicy, RestartType,

@@ -57,7 +57,10 @@ pub fn directions(graph: &Graph, layers: &[(&str, Layer)]) -> Vec<Violation> {
             let Some(to) = layer_of(&needed.name) else { continue };
             let right = match (from, to) {
                 (Layer::Tests, to) => to != Layer::Tests,
-                (Layer::Binary, Layer::Crds) => true,
+                (Layer::Binary | Layer::Operator, Layer::Crds) => true,
+                // Endpoints, signals and log lines are the same in every process.
+                (Layer::Operator, Layer::Io) => needed.name == "stockpipe-runtime",
+                (Layer::Operator, _) | (_, Layer::Operator) => false,
                 (Layer::Pure, Layer::Pure) | (Layer::Io, Layer::Io) => true,
                 (Layer::Crds, _) | (_, Layer::Crds) => false,
                 (from, to) => to < from,

@@ -16,6 +16,8 @@ pub enum Layer {
     Binary,
     /// Depends on none of ours.
     Crds,
+    /// Reads what workers tell, and links none of them.
+    Operator,
     /// Tests over several crates.
     Tests,
 }
@@ -42,6 +44,7 @@ pub const LAYERS: &[(&str, Layer)] = &[
     ("stockpipe-rekey", Layer::Role),
     ("stockpipe", Layer::Binary),
     ("stockpipe-crds", Layer::Crds),
+    ("stockpipe-operator", Layer::Operator),
     ("stockpipe-tidy", Layer::Tests),
     ("stockpipe-bench", Layer::Tests),
     ("stockpipe-servers", Layer::Tests),

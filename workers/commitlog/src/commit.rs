@@ -1,20 +1,12 @@
-//! The record `N.commit`.
-//!
-//! | part | bytes |
-//! |---|---|
-//! | line 1 | `stockpipe-commit <version> <crc32c of the body, 8 hex digits> <length of the body>\n` |
-//! | body | one JSON object, UTF-8 |
-//!
-//! A record is text so that a person can read it with `cat`; unknown keys are ignored so that fields can be added.
-//! It is written whole under a temporary name and renamed; it never changes.
+//! The record `N.commit`: magic `stockpipe-commit` in an [`Envelope`]. It is written whole under a temporary name and
+//! renamed; it never changes.
 
 use market::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{FormatError, limits::COMMIT_BYTES};
+use crate::{Envelope, FormatError, limits::COMMIT_BYTES};
 
-const MAGIC: &str = "stockpipe-commit";
-const VERSION: u32 = 1;
+const ENVELOPE: Envelope = Envelope { magic: "stockpipe-commit", version: 1, limit: COMMIT_BYTES };
 
 /// What a commit does to its partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,45 +150,14 @@ pub struct Commit {
 impl Commit {
     /// The bytes of the file.
     pub fn encode(&self) -> Vec<u8> {
-        // Every field is a plain value with text keys: serialising cannot fail, and an empty body is refused on reading.
-        let body = serde_json::to_vec(self).unwrap_or_default();
-        let mut out =
-            format!("{MAGIC} {VERSION} {:08x} {}\n", crc32c::crc32c(&body), body.len()).into_bytes();
-        out.extend_from_slice(&body);
-        out
+        ENVELOPE.seal(self)
     }
 
     /// Reads a record; `file` is named in errors.
     pub fn decode(file: &str, bytes: &[u8]) -> Result<Self, FormatError> {
-        let fail = |reason: &str| FormatError::damaged(file, reason);
-        if bytes.len() > COMMIT_BYTES {
-            return Err(fail("longer than any commit"));
-        }
-        let line_end =
-            bytes.iter().take(80).position(|b| *b == b'\n').ok_or_else(|| fail("no header line"))?;
-        let header = std::str::from_utf8(&bytes[..line_end]).map_err(|_| fail("header is not text"))?;
-        let body = &bytes[line_end + 1..];
-        let mut parts = header.split(' ');
-        if parts.next() != Some(MAGIC) {
-            return Err(fail("not a commit record"));
-        }
-        let version: u32 = parts.next().and_then(|v| v.parse().ok()).ok_or_else(|| fail("no version"))?;
-        if version > VERSION {
-            return Err(FormatError::TooNew { file: file.to_owned(), found: version, known: VERSION });
-        }
-        let crc =
-            parts.next().and_then(|c| u32::from_str_radix(c, 16).ok()).ok_or_else(|| fail("no checksum"))?;
-        let length: usize = parts.next().and_then(|l| l.parse().ok()).ok_or_else(|| fail("no length"))?;
-        if body.len() != length {
-            return Err(fail("cut short or extended"));
-        }
-        if crc32c::crc32c(body) != crc {
-            return Err(fail("checksum mismatch"));
-        }
-        let commit: Commit =
-            serde_json::from_slice(body).map_err(|e| FormatError::damaged(file, e.to_string()))?;
+        let commit: Commit = ENVELOPE.open(file, bytes)?;
         if commit.start > commit.end {
-            return Err(fail("start after end"));
+            return Err(FormatError::damaged(file, "start after end"));
         }
         Ok(commit)
     }
@@ -280,7 +241,7 @@ pub(crate) mod tests {
         #[test]
         fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(Commit::decode("x", &bytes).is_err());
-            let mut headed = format!("{MAGIC} 1 {:08x} {}\n", crc32c::crc32c(&bytes), bytes.len()).into_bytes();
+            let mut headed = format!("{} 1 {:08x} {}\n", ENVELOPE.magic, crc32c::crc32c(&bytes), bytes.len()).into_bytes();
             headed.extend_from_slice(&bytes);
             prop_assert!(Commit::decode("x", &headed).is_err());
         }

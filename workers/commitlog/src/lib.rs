@@ -9,6 +9,7 @@
 //! Architecture Invariant: no IO, no clock, no randomness. Nothing here knows what a tick is; state is opaque bytes.
 
 mod commit;
+mod envelope;
 mod error;
 pub mod invariants;
 mod layout;
@@ -18,6 +19,7 @@ mod state;
 pub mod upkeep;
 
 pub use commit::{Commit, FileRef, Gap, Kind, LastRecord, StateRef, Table};
+pub use envelope::Envelope;
 pub use error::FormatError;
 pub use layout::{Layout, LogName};
 pub use state::{StateFile, StateKind};

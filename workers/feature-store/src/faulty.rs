@@ -65,11 +65,14 @@ impl FaultyStore {
 }
 
 #[async_trait]
-impl FeatureStore for FaultyStore {
+impl RowSink for FaultyStore {
     async fn upsert_rows(&self, rows: &[FeatureRow]) -> Result<(), StoreError> {
         self.run(Op::UpsertRows, self.inner.upsert_rows(rows)).await
     }
+}
 
+#[async_trait]
+impl FeatureStore for FaultyStore {
     async fn rows(&self, query: &RowQuery) -> Result<Vec<FeatureRow>, StoreError> {
         self.run(Op::Read, self.inner.rows(query)).await
     }

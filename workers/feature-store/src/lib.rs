@@ -24,5 +24,5 @@ mod redb_store;
 pub use error::StoreError;
 pub use faulty::{Fault, FaultyStore, Op};
 pub use memory::MemoryStore;
-pub use port::{FeatureStore, PredictionQuery, RowQuery};
+pub use port::{FeatureStore, PredictionQuery, RowQuery, RowSink};
 pub use redb_store::RedbStore;

@@ -51,7 +51,7 @@ fn prediction_key(row: &PredictionRow) -> PredictionKey {
 }
 
 #[async_trait]
-impl FeatureStore for MemoryStore {
+impl RowSink for MemoryStore {
     async fn upsert_rows(&self, rows: &[FeatureRow]) -> Result<(), StoreError> {
         rows.iter().try_for_each(check_row)?;
         let mut tables = self.tables()?;
@@ -66,7 +66,10 @@ impl FeatureStore for MemoryStore {
         }
         Ok(())
     }
+}
 
+#[async_trait]
+impl FeatureStore for MemoryStore {
     async fn rows(&self, query: &RowQuery) -> Result<Vec<FeatureRow>, StoreError> {
         let tables = self.tables()?;
         let mut rows: Vec<_> = tables.rows.values().filter(|r| query.matches(r)).cloned().collect();

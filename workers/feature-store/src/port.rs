@@ -98,6 +98,15 @@ impl PredictionQuery {
     }
 }
 
+/// Takes rows: the half of [`FeatureStore`] that whoever computes features needs.
+#[async_trait]
+pub trait RowSink: Send + Sync + 'static {
+    /// Writes rows. Of two values of (symbol, name, window_start) the greater `write_ts` wins, whatever the order of
+    /// arrival. Two different values never have one `write_ts`; if they do, an embedded store keeps the later call's, a
+    /// store of many nodes any of their cells.
+    async fn upsert_rows(&self, rows: &[FeatureRow]) -> Result<(), StoreError>;
+}
+
 /// Rows for readers.
 ///
 /// Guarantees of every implementation:
@@ -111,12 +120,7 @@ impl PredictionQuery {
 /// that failed may be there in part until it is repeated. Nothing above this port relies on it: whoever writes repeats
 /// a call until it succeeded, and whoever reads takes rows for themselves.
 #[async_trait]
-pub trait FeatureStore: Send + Sync + 'static {
-    /// Writes rows. Of two values of (symbol, name, window_start) the greater `write_ts` wins, whatever the order of
-    /// arrival. Two different values never have one `write_ts`; if they do, an embedded store keeps the later call's, a
-    /// store of many nodes any of their cells.
-    async fn upsert_rows(&self, rows: &[FeatureRow]) -> Result<(), StoreError>;
-
+pub trait FeatureStore: RowSink {
     /// Reads rows, ordered by (window_start, symbol, name).
     async fn rows(&self, query: &RowQuery) -> Result<Vec<FeatureRow>, StoreError>;
 

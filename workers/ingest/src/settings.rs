@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use feature_store::FeatureStore;
+use feature_store::RowSink;
 use lake::Lake;
 use tick_log::{Clock, Log, Ownership};
 use windowing::Semantics;
@@ -107,7 +107,7 @@ pub struct Components {
     /// Where commits go.
     pub lake: Arc<dyn Lake>,
     /// Where rows go.
-    pub store: Arc<dyn FeatureStore>,
+    pub store: Arc<dyn RowSink>,
     /// Where figures go.
     pub metrics: runtime::Metrics,
     /// Where this worker says how it stands.

@@ -155,12 +155,15 @@ impl CassandraStore {
 }
 
 #[async_trait]
-impl FeatureStore for CassandraStore {
+impl RowSink for CassandraStore {
     async fn upsert_rows(&self, rows: &[FeatureRow]) -> Result<(), StoreError> {
         self.check_open()?;
         self.upsert(rows).await
     }
+}
 
+#[async_trait]
+impl FeatureStore for CassandraStore {
     async fn rows(&self, query: &RowQuery) -> Result<Vec<FeatureRow>, StoreError> {
         self.check_open()?;
         Ok(self.read_rows(query).await?)

@@ -103,7 +103,7 @@ impl Drop for RedbStore {
 }
 
 #[async_trait]
-impl FeatureStore for RedbStore {
+impl RowSink for RedbStore {
     async fn upsert_rows(&self, rows: &[FeatureRow]) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
@@ -113,7 +113,10 @@ impl FeatureStore for RedbStore {
         let bytes = encoded.iter().map(Encoded::bytes).sum();
         self.write(bytes, move |writer, known| rows::upsert(writer, known, &encoded)).await
     }
+}
 
+#[async_trait]
+impl FeatureStore for RedbStore {
     async fn rows(&self, query: &RowQuery) -> Result<Vec<FeatureRow>, StoreError> {
         let query = query.clone();
         self.read(move |reader| rows::read(reader, &query)).await

@@ -32,7 +32,7 @@ struct Broken {
 }
 
 #[async_trait]
-impl FeatureStore for Broken {
+impl RowSink for Broken {
     async fn upsert_rows(&self, rows: &[FeatureRow]) -> Result<(), StoreError> {
         let mut rows = rows.to_vec();
         match self.how {
@@ -51,7 +51,10 @@ impl FeatureStore for Broken {
         }
         self.inner.upsert_rows(&rows).await
     }
+}
 
+#[async_trait]
+impl FeatureStore for Broken {
     async fn rows(&self, query: &RowQuery) -> Result<Vec<FeatureRow>, StoreError> {
         let mut query = query.clone();
         match self.how {

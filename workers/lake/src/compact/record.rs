@@ -1,19 +1,12 @@
-//! The record of one compaction, `NNN.commit` of a date's chain.
-//!
-//! | part | bytes |
-//! |---|---|
-//! | line 1 | `stockpipe-compaction <version> <crc32c of the body, 8 hex digits> <length of the body>\n` |
-//! | body | one JSON object, UTF-8; unknown keys are ignored |
-//!
+//! The record of one compaction, `NNN.commit` of a date's chain: magic `stockpipe-compaction` in an [`Envelope`].
 //! From the moment it has its name, readers take `adds` and leave out `removes`.
 
-use commitlog::{FileRef, FormatError};
+use commitlog::{Envelope, FileRef, FormatError};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::COMPACTION_BYTES;
 
-const MAGIC: &str = "stockpipe-compaction";
-const VERSION: u32 = 1;
+const ENVELOPE: Envelope = Envelope { magic: "stockpipe-compaction", version: 1, limit: COMPACTION_BYTES };
 
 /// One compaction of a date.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,37 +25,12 @@ pub(crate) struct Record {
 
 impl Record {
     pub fn encode(&self) -> Vec<u8> {
-        // Plain values with text keys: serialising cannot fail, and an empty body is refused on reading.
-        let body = serde_json::to_vec(self).unwrap_or_default();
-        let mut out =
-            format!("{MAGIC} {VERSION} {:08x} {}\n", crc32c::crc32c(&body), body.len()).into_bytes();
-        out.extend_from_slice(&body);
-        out
+        ENVELOPE.seal(self)
     }
 
     /// Reads a record; `file` is named in errors.
     pub fn decode(file: &str, bytes: &[u8]) -> Result<Self, FormatError> {
-        let fail = |reason: &str| FormatError::Damaged { file: file.to_owned(), reason: reason.to_owned() };
-        if bytes.len() > COMPACTION_BYTES {
-            return Err(fail("longer than any compaction"));
-        }
-        let end = bytes.iter().take(100).position(|b| *b == b'\n').ok_or_else(|| fail("no header line"))?;
-        let header = std::str::from_utf8(&bytes[..end]).map_err(|_| fail("header is not text"))?;
-        let body = &bytes[end + 1..];
-        let mut parts = header.split(' ');
-        if parts.next() != Some(MAGIC) {
-            return Err(fail("not a compaction record"));
-        }
-        let version = parts.next().and_then(|v| v.parse().ok()).ok_or_else(|| fail("no version"))?;
-        if version > VERSION {
-            return Err(FormatError::TooNew { file: file.to_owned(), found: version, known: VERSION });
-        }
-        let crc = parts.next().and_then(|c| u32::from_str_radix(c, 16).ok());
-        let length: Option<usize> = parts.next().and_then(|l| l.parse().ok());
-        if length != Some(body.len()) || crc != Some(crc32c::crc32c(body)) {
-            return Err(fail("cut short or changed"));
-        }
-        serde_json::from_slice(body).map_err(|e| fail(&e.to_string()))
+        ENVELOPE.open(file, bytes)
     }
 }
 

@@ -1,23 +1,16 @@
-//! The record of a backup, `manifest.txt`: written last, so a backup that has one is whole.
-//!
-//! | part | bytes |
-//! |---|---|
-//! | line 1 | `stockpipe-backup <version> <crc32c of the body, 8 hex digits> <length of the body>\n` |
-//! | body | one JSON object, UTF-8 |
+//! The record of a backup, `manifest.txt`: written last, so a backup that has one is whole. Magic `stockpipe-backup` in
+//! an [`Envelope`].
 //!
 //! Paths are relative to the directory of the backup: `lake/…` are files of the lake by their path below its root,
-//! `store/…` are rows of the feature store, one JSON object a line. Unknown keys are ignored so that fields can be added.
+//! `store/…` are rows of the feature store, one JSON object a line.
 
-use commitlog::FormatError;
+use commitlog::{Envelope, FormatError};
 use market::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::MANIFEST_BYTES;
 
-const MAGIC: &str = "stockpipe-backup";
-const VERSION: u32 = 1;
-/// Longest first line.
-const HEADER_BYTES: usize = 80;
+const ENVELOPE: Envelope = Envelope { magic: "stockpipe-backup", version: 1, limit: MANIFEST_BYTES };
 
 /// A file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,41 +54,12 @@ pub struct Manifest {
 impl Manifest {
     /// The bytes of the file.
     pub fn encode(&self) -> Vec<u8> {
-        // Plain values with text keys: serialising cannot fail, and an empty body is refused on reading.
-        let body = serde_json::to_vec(self).unwrap_or_default();
-        let mut out =
-            format!("{MAGIC} {VERSION} {:08x} {}\n", crc32c::crc32c(&body), body.len()).into_bytes();
-        out.extend_from_slice(&body);
-        out
+        ENVELOPE.seal(self)
     }
 
     /// Reads a manifest; `file` is named in errors.
     pub fn decode(file: &str, bytes: &[u8]) -> Result<Self, FormatError> {
-        let fail = |reason: &str| FormatError::Damaged { file: file.to_owned(), reason: reason.to_owned() };
-        if bytes.len() > MANIFEST_BYTES {
-            return Err(fail("longer than any manifest"));
-        }
-        let line_end = bytes.iter().take(HEADER_BYTES).position(|b| *b == b'\n');
-        let line_end = line_end.ok_or_else(|| fail("no header line"))?;
-        let header = std::str::from_utf8(&bytes[..line_end]).map_err(|_| fail("header is not text"))?;
-        let body = &bytes[line_end + 1..];
-        let mut parts = header.split(' ');
-        if parts.next() != Some(MAGIC) {
-            return Err(fail("not a manifest of a backup"));
-        }
-        let version: u32 = parts.next().and_then(|v| v.parse().ok()).ok_or_else(|| fail("no version"))?;
-        if version > VERSION {
-            return Err(FormatError::TooNew { file: file.to_owned(), found: version, known: VERSION });
-        }
-        let crc = parts.next().and_then(|c| u32::from_str_radix(c, 16).ok());
-        let length: Option<usize> = parts.next().and_then(|l| l.parse().ok());
-        if length != Some(body.len()) {
-            return Err(fail("cut short or extended"));
-        }
-        if crc != Some(crc32c::crc32c(body)) {
-            return Err(fail("checksum mismatch"));
-        }
-        serde_json::from_slice(body).map_err(|e| fail(&e.to_string()))
+        ENVELOPE.open(file, bytes)
     }
 }
 

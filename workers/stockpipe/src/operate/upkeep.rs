@@ -1,7 +1,7 @@
 //! `stockpipe fsck`, `replay`, `compact`, `backup`, `restore`: what an operator does with stored data. Each may run beside
 //! a working pipeline, but for `restore` and `fsck --take-over`.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use lake::{Lake, LocalLake, compact};
 use operations::{
@@ -33,12 +33,10 @@ pub async fn fsck(args: cli::FsckArgs) -> Result<u8, Failure> {
         semantics: Some(settings::semantics(&context.pipeline)?),
         ..FsckOptions::new((context.clock)())
     };
-    let shown = Arc::new(Progress::new("fsck", None));
+    let shown = Progress::new("fsck", None);
     let said = steps(&shown);
-    let checked = fsck::fsck(&*context.lake, Context::ROOT, Some(&*context.store), &options, &said).await;
-    shown.end();
-    context.close().await?;
-    let report = checked?;
+    let checked = fsck::fsck(&*context.lake, Context::ROOT, Some(&*context.store), &options, &said);
+    let report = to_its_end(&context, &shown, checked).await?;
     let mut table = Table::new(["severity", "problem", "partition", "path", "detail", "repaired", "remedy"]);
     for f in &report.findings {
         table.rows.push(vec![
@@ -80,12 +78,10 @@ pub async fn replay(args: cli::ReplayArgs) -> Result<u8, Failure> {
         kept_for: ttl.map(crds::Duration::to_std),
         ..ReplayOptions::default()
     };
-    let shown = Arc::new(Progress::new("replay", None));
+    let shown = Progress::new("replay", None);
     let said = steps(&shown);
-    let replayed = replay::replay(&*context.lake, Context::ROOT, &*context.store, &options, &said).await;
-    shown.end();
-    context.close().await?;
-    let report = replayed?;
+    let replayed = replay::replay(&*context.lake, Context::ROOT, &*context.store, &options, &said);
+    let report = to_its_end(&context, &shown, replayed).await?;
     for d in &report.examples {
         eprintln!(
             "{}: {} {} {}{}",
@@ -136,13 +132,9 @@ pub async fn compact(args: cli::PlainArgs) -> Result<u8, Failure> {
     let cut = context.pipeline.spec.lake.retention.map(|kept| (context.now() - settings::span(kept)).date());
     let shown = Progress::new("compact", None);
     let options = compact::Options { cut, ..compact::Options::default() };
-    let done = compact::run(&*context.lake, Context::ROOT, &options, &|s: compact::Step| {
-        shown.step(&s.what, s.done, s.total);
-    })
-    .await;
-    shown.end();
-    context.close().await?;
-    let report = done?;
+    let said = |s: compact::Step| shown.step(&s.what, s.done, s.total);
+    let done = compact::run(&*context.lake, Context::ROOT, &options, &said);
+    let report = to_its_end(&context, &shown, done).await?;
     for left in &report.left {
         eprintln!("left alone: {left}");
     }
@@ -168,12 +160,10 @@ pub async fn backup(args: cli::BackupArgs) -> Result<u8, Failure> {
         notes: vec![TRAINED_AT.to_owned()],
         now_ms: (context.clock)(),
     };
-    let shown = Arc::new(Progress::new("backup", None));
+    let shown = Progress::new("backup", None);
     let said = steps(&shown);
-    let done = backup::backup(&*context.lake, Context::ROOT, &*context.store, &to, "", &options, &said).await;
-    shown.end();
-    context.close().await?;
-    let report = done?;
+    let done = backup::backup(&*context.lake, Context::ROOT, &*context.store, &to, "", &options, &said);
+    let report = to_its_end(&context, &shown, done).await?;
     let table = counts(&[
         ("files", report.files),
         ("bytes", report.bytes),
@@ -196,13 +186,10 @@ pub async fn restore(args: cli::RestoreArgs) -> Result<u8, Failure> {
         None => super::context(documents, &args.manifest, Needs::STORED).await?,
     };
     let options = RestoreOptions { pipeline: context.pipeline.name().to_owned(), now_ms: (context.clock)() };
-    let shown = Arc::new(Progress::new("restore", None));
+    let shown = Progress::new("restore", None);
     let said = steps(&shown);
-    let done =
-        backup::restore(&from, "", &*context.lake, Context::ROOT, &*context.store, &options, &said).await;
-    shown.end();
-    context.close().await?;
-    let report = done?;
+    let done = backup::restore(&from, "", &*context.lake, Context::ROOT, &*context.store, &options, &said);
+    let report = to_its_end(&context, &shown, done).await?;
     let table = counts(&[
         ("files", report.files),
         ("bytes", report.bytes),
@@ -226,9 +213,23 @@ fn existing(dir: &Path) -> Result<impl Lake, Failure> {
 }
 
 /// What an operation tells its steps to.
-fn steps(shown: &Arc<Progress>) -> impl Fn(Step) + Send + Sync + use<> {
-    let shown = shown.clone();
-    move |step| shown.step(&step.what, step.done, step.total)
+fn steps(shown: &Progress) -> impl Fn(Step) + Send + Sync {
+    |step| shown.step(&step.what, step.done, step.total)
+}
+
+/// Runs an operation, ends its progress and closes the stores, also where it failed.
+async fn to_its_end<T, E>(
+    context: &Context,
+    shown: &Progress,
+    operation: impl Future<Output = Result<T, E>>,
+) -> Result<T, Failure>
+where
+    Failure: From<E>,
+{
+    let done = operation.await;
+    shown.end();
+    context.close().await?;
+    Ok(done?)
 }
 
 /// A word as it stands in JSON.

@@ -13,7 +13,7 @@ use serde_json::json;
 use tick_log::{StaticOwnership, Topic};
 use windowing::Counters;
 
-use self::blank::{BlankLake, BlankStore, ReadOnlyLog};
+use self::blank::{BlankLake, BlankSink, ReadOnlyLog};
 use crate::{
     Context, Failure, cli,
     commands::bound,
@@ -36,7 +36,6 @@ pub async fn dry_run(args: &cli::IngestArgs, documents: crds::Documents) -> Resu
     let blank = Context {
         log: Arc::new(ReadOnlyLog::new(ticks.clone(), range.starts.clone())),
         lake: Arc::new(BlankLake::default()),
-        store: Arc::new(BlankStore::default()),
         ..context
     };
     let shutdown = Shutdown::new();
@@ -92,7 +91,7 @@ async fn count(
     let components = ingest::Components {
         log: context.log.clone(),
         lake: context.lake.clone(),
-        store: context.store.clone(),
+        store: Arc::new(BlankSink),
         metrics: Metrics::new(),
         status: status.clone(),
         clock: context.clock.clone(),

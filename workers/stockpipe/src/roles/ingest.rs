@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use feature_store::FeatureStore;
+use feature_store::RowSink;
 use market::ErrorKind;
 use tick_log::kafka::KafkaOwnership;
 use tick_log::{Ownership, StaticOwnership};
@@ -74,14 +74,14 @@ pub async fn ingest(args: cli::IngestArgs) -> Result<u8, Failure> {
             let components = ingest::Components {
                 log: context.log.clone(),
                 lake: context.lake.clone(),
-                store: store.clone(),
+                store,
                 metrics: process.admin.metrics().clone(),
                 status,
                 clock: context.clock.clone(),
                 ownership,
             };
             let summary = ingest::run(settings, components, process.shutdown.clone()).await?;
-            store.close().await?;
+            context.close().await?;
             tracing::info!(
                 target: SAYS,
                 "{} commits; {} ticks stored, everything up to {} is committed",
@@ -96,7 +96,7 @@ pub async fn ingest(args: cli::IngestArgs) -> Result<u8, Failure> {
 }
 
 /// The feature store. Where it does not answer, raw ticks are stored meanwhile.
-async fn store(process: &Process, context: &Context) -> Result<Arc<dyn FeatureStore>, Failure> {
+async fn store(process: &Process, context: &Context) -> Result<Arc<dyn RowSink>, Failure> {
     let Place::Servers(stores) = &context.place else { return Ok(context.store.clone()) };
     match feature_store(stores, &context.pipeline).await {
         Err(failure) if matches!(failure.kind, ErrorKind::Retry | ErrorKind::Unavailable) => {
@@ -107,7 +107,7 @@ async fn store(process: &Process, context: &Context) -> Result<Arc<dyn FeatureSt
                 async move { feature_store(&stores, &pipeline).await }
             }))
         }
-        connected => connected,
+        connected => Ok(connected?),
     }
 }
 

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use feature_store::cassandra::CassandraError;
-use feature_store::{FeatureStore, PredictionQuery, RowQuery, StoreError};
-use market::{AliasEvent, AliasKey, ErrorKind, FeatureRow, PredictionRow, RunRow, Symbol, Timestamp};
+use feature_store::{FeatureStore, RowSink, StoreError};
+use market::{ErrorKind, FeatureRow};
 use parking_lot::Mutex;
 use runtime::Shutdown;
 
@@ -85,71 +85,8 @@ impl LateStore {
 }
 
 #[async_trait]
-impl FeatureStore for LateStore {
+impl RowSink for LateStore {
     async fn upsert_rows(&self, rows: &[FeatureRow]) -> Result<(), StoreError> {
         self.get()?.upsert_rows(rows).await
-    }
-
-    async fn rows(&self, query: &RowQuery) -> Result<Vec<FeatureRow>, StoreError> {
-        self.get()?.rows(query).await
-    }
-
-    async fn symbols(&self) -> Result<Vec<Symbol>, StoreError> {
-        self.get()?.symbols().await
-    }
-
-    async fn put_predictions(&self, rows: &[PredictionRow]) -> Result<(), StoreError> {
-        self.get()?.put_predictions(rows).await
-    }
-
-    async fn put_outcomes(&self, rows: &[PredictionRow]) -> Result<(), StoreError> {
-        self.get()?.put_outcomes(rows).await
-    }
-
-    async fn predictions(&self, query: &PredictionQuery) -> Result<Vec<PredictionRow>, StoreError> {
-        self.get()?.predictions(query).await
-    }
-
-    async fn alias_history(&self, key: &AliasKey) -> Result<Vec<AliasEvent>, StoreError> {
-        self.get()?.alias_history(key).await
-    }
-
-    async fn alias_keys(&self, pipeline: &str) -> Result<Vec<AliasKey>, StoreError> {
-        self.get()?.alias_keys(pipeline).await
-    }
-
-    async fn append_alias(&self, key: &AliasKey, event: &AliasEvent) -> Result<bool, StoreError> {
-        self.get()?.append_alias(key, event).await
-    }
-
-    async fn put_run(&self, run: &RunRow) -> Result<(), StoreError> {
-        self.get()?.put_run(run).await
-    }
-
-    async fn runs(&self, pipeline: &str) -> Result<Vec<RunRow>, StoreError> {
-        self.get()?.runs(pipeline).await
-    }
-
-    async fn put_note(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.get()?.put_note(key, value).await
-    }
-
-    async fn note(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.get()?.note(key).await
-    }
-
-    async fn expire(
-        &self,
-        features_before: Option<Timestamp>,
-        predictions_before: Option<Timestamp>,
-    ) -> Result<u64, StoreError> {
-        self.get()?.expire(features_before, predictions_before).await
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        match self.store.get() {
-            Some(store) => store.close().await,
-            None => Ok(()),
-        }
     }
 }

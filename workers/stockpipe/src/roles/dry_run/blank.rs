@@ -11,11 +11,9 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use feature_store::{FeatureStore, MemoryStore, PredictionQuery, RowQuery, StoreError};
+use feature_store::{RowSink, StoreError};
 use lake::{Entry, Lake, LakeError, MemoryLake};
-use market::{
-    AliasEvent, AliasKey, FeatureRow, NewRecord, PredictionRow, RecordBatch, RunRow, Symbol, Timestamp,
-};
+use market::{FeatureRow, NewRecord, RecordBatch};
 use tick_log::{Appended, Bounds, Log, LogError, MemoryLog, Topic};
 
 /// How a Parquet file begins.
@@ -54,70 +52,13 @@ impl Lake for BlankLake {
     }
 }
 
-/// A feature store that takes rows and has none.
-#[derive(Default)]
-pub struct BlankStore(MemoryStore);
+/// Takes rows and keeps none.
+pub struct BlankSink;
 
 #[async_trait]
-impl FeatureStore for BlankStore {
+impl RowSink for BlankSink {
     async fn upsert_rows(&self, _: &[FeatureRow]) -> Result<(), StoreError> {
         Ok(())
-    }
-
-    async fn rows(&self, query: &RowQuery) -> Result<Vec<FeatureRow>, StoreError> {
-        self.0.rows(query).await
-    }
-
-    async fn symbols(&self) -> Result<Vec<Symbol>, StoreError> {
-        self.0.symbols().await
-    }
-
-    async fn put_predictions(&self, _: &[PredictionRow]) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn put_outcomes(&self, _: &[PredictionRow]) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn predictions(&self, query: &PredictionQuery) -> Result<Vec<PredictionRow>, StoreError> {
-        self.0.predictions(query).await
-    }
-
-    async fn alias_history(&self, key: &AliasKey) -> Result<Vec<AliasEvent>, StoreError> {
-        self.0.alias_history(key).await
-    }
-
-    async fn alias_keys(&self, pipeline: &str) -> Result<Vec<AliasKey>, StoreError> {
-        self.0.alias_keys(pipeline).await
-    }
-
-    async fn append_alias(&self, key: &AliasKey, event: &AliasEvent) -> Result<bool, StoreError> {
-        self.0.append_alias(key, event).await
-    }
-
-    async fn put_run(&self, run: &RunRow) -> Result<(), StoreError> {
-        self.0.put_run(run).await
-    }
-
-    async fn runs(&self, pipeline: &str) -> Result<Vec<RunRow>, StoreError> {
-        self.0.runs(pipeline).await
-    }
-
-    async fn put_note(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.0.put_note(key, value).await
-    }
-
-    async fn note(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.note(key).await
-    }
-
-    async fn expire(&self, _: Option<Timestamp>, _: Option<Timestamp>) -> Result<u64, StoreError> {
-        Ok(0)
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.0.close().await
     }
 }
 

@@ -1,0 +1,4 @@
+//! The pipeline controller.
+
+pub mod build;
+pub mod desired;
