@@ -4,9 +4,10 @@
 //! and a trainer that is started again for a run that it has published says the same once more.
 
 use crate::decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use super::status::{Dataset, Gate, Metric, TrainingRunStatus};
+use super::status::{Dataset, Gate, Metric};
 
 /// Longest message, in bytes; the kubelet cuts at 4096.
 pub const RESULT_BYTES: usize = 3072;
@@ -31,6 +32,9 @@ pub struct RunResult {
     /// The headline metrics; what does not fit is left out from the end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
+    /// What was found out, one line each: DataReady, FeatureParity, GatesPassed and so on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// The rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataset: Option<Dataset>,
@@ -39,17 +43,36 @@ pub struct RunResult {
     pub error: Option<String>,
 }
 
+/// A condition of the run without the instant at which it changed: that is the operator's to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The condition's type.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// Why, as one word.
+    pub reason: String,
+    /// Why, for a person.
+    #[serde(default)]
+    pub message: String,
+}
+
 impl RunResult {
-    /// The result that a status shows.
-    pub fn of(run_uid: &str, attempt: i32, status: &TrainingRunStatus) -> Self {
+    /// The result that a status object shows, as `train -o json` prints it; what it lacks stays empty.
+    pub fn of(run_uid: &str, attempt: i32, status: &Value) -> Self {
+        fn part<T: DeserializeOwned + Default>(status: &Value, key: &str) -> T {
+            status.get(key).and_then(|v| serde_json::from_value(v.clone()).ok()).unwrap_or_default()
+        }
         RunResult {
             run_uid: run_uid.to_owned(),
             attempt,
-            version: status.version,
-            alias: status.alias.clone(),
-            gates: status.gates.clone(),
-            metrics: status.metrics.clone(),
-            dataset: status.dataset.clone(),
+            version: part(status, "version"),
+            alias: part(status, "alias"),
+            gates: part(status, "gates"),
+            metrics: part(status, "metrics"),
+            findings: part(status, "conditions"),
+            dataset: part(status, "dataset"),
             error: None,
         }
     }
@@ -70,8 +93,10 @@ impl RunResult {
             }
             match &mut fitting.dataset {
                 Some(dataset) if !dataset.symbols.is_empty() => dataset.symbols.clear(),
-                _ if fitting.metrics.pop().is_some() => {}
+                // Gates and metrics of single symbols stand behind the pooled ones.
+                _ if fitting.metrics.len() >= fitting.gates.len() && fitting.metrics.pop().is_some() => {}
                 _ if fitting.gates.pop().is_some() => {}
+                _ if fitting.findings.pop().is_some() => {}
                 _ => return String::new(),
             }
         }

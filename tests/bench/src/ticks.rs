@@ -1,6 +1,8 @@
 //! Ticks for the measurements: a seeded walk per symbol, JSON as a producer writes it, at most 10,000 ticks an event
 //! second.
 
+use std::time::Duration;
+
 use market::{NewRecord, Ohlcv, Record, RecordBatch, Tick, Timestamp};
 
 /// Ticks of one event second: the density that the figures are defined at.
@@ -14,18 +16,24 @@ pub struct Ticks {
     prices: Vec<f64>,
     state: u64,
     made: u64,
-    per_second: u64,
+    /// Event time between two ticks, in nanoseconds.
+    apart: u64,
 }
 
 impl Ticks {
     /// A source of `symbols` symbols and `per_second` ticks an event second.
     pub fn new(symbols: usize, per_second: u64) -> Self {
+        Self::apart(symbols, Duration::from_secs(1) / u32::try_from(per_second).unwrap_or(u32::MAX))
+    }
+
+    /// A source of `symbols` symbols whose ticks are `apart` in event time.
+    pub fn apart(symbols: usize, apart: Duration) -> Self {
         Self {
             symbols: (0..symbols).map(|i| format!("SYM{i:04}")).collect(),
             prices: vec![100.0; symbols],
             state: 42,
             made: 0,
-            per_second,
+            apart: apart.as_nanos() as u64,
         }
     }
 
@@ -37,8 +45,7 @@ impl Ticks {
 
     /// Event time of the next tick.
     pub fn now(&self) -> Timestamp {
-        let per_second = self.per_second;
-        let micros = self.made / per_second * 1_000_000 + self.made % per_second * 1_000_000 / per_second;
+        let micros = u128::from(self.made) * u128::from(self.apart) / 1_000;
         Timestamp::from_micros(START_MICROS + micros as i64)
     }
 

@@ -10,6 +10,9 @@ pub const PART_BYTES: usize = 255;
 pub const ROW_GROUP_ROWS: usize = 128 * 1_024;
 /// Rows collected in columns before they are handed to the Parquet encoder.
 pub const CHUNK_ROWS: usize = 8 * 1_024;
+/// Longest dictionary of a column, in bytes; then its values are written plainly. A dictionary of prices on their way to
+/// the usual 1 MiB takes 4 MiB of memory a column with its hash table, in every partition.
+pub const DICTIONARY_BYTES: usize = 128 * 1_024;
 /// zstd level of every table.
 pub const ZSTD_LEVEL: i32 = 1;
 /// Age in seconds from which an abandoned temporary file of the local lake is removed at open.

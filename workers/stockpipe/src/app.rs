@@ -107,24 +107,11 @@ fn execute(context: Context, command: Remote) -> tokio::sync::mpsc::Receiver<Fra
 }
 
 async fn train(args: cli::TrainArgs) -> Result<u8, Failure> {
+    if args.pod.in_cluster {
+        return Ok(roles::train(args).await);
+    }
     let frames = start(&args.manifest, Bare::Run, |documents| {
-        let run = match documents.runs.as_slice() {
-            [] => crds::run_from_pipeline(&documents.pipeline),
-            [run] => run.clone(),
-            runs => {
-                let names: Vec<&str> = runs.iter().map(crds::TrainingRun::name).collect();
-                return Err(Failure::bad_input(format!(
-                    "the manifest has {} TrainingRuns ({}): `train` runs one, name its file alone with -f",
-                    runs.len(),
-                    names.join(", ")
-                )));
-            }
-        };
-        if run.spec.template.model.engine == crds::training_run::template::Engine::Hist {
-            return Err(Failure::bad_input(
-                "model.engine Hist is not there yet: write Smartcore, or Auto, which chooses it",
-            ));
-        }
+        let run = commands::train::only_run(documents)?;
         Ok(Remote::Train(args.clone(), Box::new(run)))
     })
     .await?;

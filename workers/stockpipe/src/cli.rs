@@ -14,7 +14,7 @@ pub use operations::{
 };
 pub use reads::{
     DatasetArgs, DatasetFormat, DeadLettersArgs, DumpArgs, ModelsArgs, ModelsCommand, ModelsListArgs,
-    ModelsShowArgs, PredictionsArgs, RowsArgs, Select, StatusArgs, TrainArgs,
+    ModelsShowArgs, PodArgs, PredictionsArgs, RowsArgs, Select, StatusArgs, TrainArgs,
 };
 pub use roles::{
     DashboardArgs, ImportArgs, IngestArgs, LocalArgs, Model, ProcessArgs, ProduceArgs, RoleArgs, Speed,

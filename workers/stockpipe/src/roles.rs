@@ -11,6 +11,7 @@ mod late_store;
 mod predict;
 mod rekey;
 mod source;
+mod train;
 
 use std::{
     net::SocketAddr,
@@ -28,7 +29,7 @@ use tokio::task::JoinHandle;
 use self::front::Front;
 use crate::{
     Context, Failure, cli,
-    context::connect::Needs,
+    context::{Patience, connect::Needs},
     load,
     settings::{mounts::Mounts, stores::Stores},
 };
@@ -38,6 +39,7 @@ pub use ingest::ingest;
 pub use predict::predict;
 pub use rekey::rekey;
 pub use source::produce;
+pub use train::train;
 
 /// Target of the few lines that a role says of itself whatever the log filter.
 pub const SAYS: &str = "stockpipe::role";
@@ -132,7 +134,7 @@ impl Process {
         Ok(Self { name, shutdown, admin, front, connected, servers, serving, signals, address })
     }
 
-    /// Connects, however long that takes; `None` where a signal ended the process meanwhile. Where its time ran out, the
+    /// Connects, or opens embedded stores, however long that takes; `None` where a signal ended the process meanwhile. Where its time ran out, the
     /// reason why it never connected is the error.
     pub async fn connect(
         &self,
@@ -141,6 +143,12 @@ impl Process {
         args: &cli::ProcessArgs,
         needs: Needs,
     ) -> Result<Option<Context>, Failure> {
+        if let Some(dir) = &manifest.data {
+            let opened =
+                Context::open(dir, documents.pipeline, documents.runs, false, Patience::Usual).await?;
+            self.connected.set(true);
+            return Ok(Some(opened));
+        }
         let stores = Stores::new(
             &documents.pipeline,
             &Mounts::new(&manifest.mounts),

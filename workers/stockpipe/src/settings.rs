@@ -22,7 +22,7 @@ use indicators::{Calendar, IndicatorSet, Sessions};
 use market::Span;
 use windowing::{Dedup, Semantics, WindowSpec};
 
-use crate::{Context, Failure, truths};
+use crate::{Context, Failure, commands::train::Run, truths};
 
 /// A manifest's duration as a span of event time.
 pub fn span(d: crds::Duration) -> Span {
@@ -144,17 +144,14 @@ pub fn predictor(pipeline: &StockPipeline, root: &str) -> Result<predictor::Sett
     })
 }
 
-/// One training run. `uid` names it for idempotent publishing.
+/// One training run.
 pub fn trainer(
     pipeline: &StockPipeline,
-    run: &TrainingRun,
-    name: String,
-    uid: String,
+    run: &Run,
     root: &str,
-    threads: Option<usize>,
     truths: BTreeMap<String, trainer::Truth>,
 ) -> Result<trainer::Settings, Failure> {
-    let template = &run.spec.template;
+    let template = &run.run.spec.template;
     let instant = |text: &crds::Instant| {
         trainer::Instant::parse(&text.to_string()).map_err(|e| Failure::new(e.kind(), e.to_string()))
     };
@@ -168,8 +165,8 @@ pub fn trainer(
     };
     Ok(trainer::Settings {
         pipeline: pipeline.name().to_owned(),
-        run: name,
-        uid,
+        run: run.name.clone(),
+        uid: run.uid.clone(),
         root: root.to_owned(),
         indicators: indicators(pipeline)?,
         calendar: calendar(pipeline)?,
@@ -217,9 +214,10 @@ pub fn trainer(
             bar: span(pipeline.spec.predictor.bar.duration()),
             horizons: pipeline.spec.predictor.horizons.iter().map(|h| whole(*h)).collect(),
         },
-        threads: threads
+        threads: run
+            .threads
             .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
-        memory_limit: None,
+        memory_limit: run.memory_limit,
         truths,
     })
 }

@@ -34,6 +34,10 @@ const IN_FLIGHT: usize = 128;
 /// How long the history may take to be made.
 const HISTORY: Duration = Duration::from_secs(300);
 
+/// Event time between two commits: the age at which a file is rolled by default. What a start reads to know duplicates
+/// again are the files of one dedup horizon, not of all commits.
+const ROLL_AGE: Duration = Duration::from_secs(60);
+
 /// One partition, 20 symbols; a start with 10,000 commits against one with 100.
 pub fn cold_start(side: Side, quick: bool) -> Result<Measured, Box<dyn Error>> {
     let commits = match (side, quick) {
@@ -43,7 +47,7 @@ pub fn cold_start(side: Side, quick: bool) -> Result<Measured, Box<dyn Error>> {
     };
     block_on(async {
         let pipeline = Pipeline::new(1).await?;
-        let mut source = Ticks::new(20, 100);
+        let mut source = Ticks::apart(20, ROLL_AGE);
         pipeline.fill(&mut source, commits).await?;
         let history = history(&pipeline, commits).await?;
         let files = copy(&history, &pipeline).await?;

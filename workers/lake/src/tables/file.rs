@@ -21,7 +21,7 @@ use parquet::{
 };
 
 use super::TableError;
-use crate::limits::{CHUNK_ROWS, ROW_GROUP_ROWS, ZSTD_LEVEL};
+use crate::limits::{CHUNK_ROWS, DICTIONARY_BYTES, ROW_GROUP_ROWS, ZSTD_LEVEL};
 
 /// TIMESTAMP(us, UTC).
 pub(super) fn timestamp() -> DataType {
@@ -83,6 +83,7 @@ pub(super) fn properties(
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_created_by(concat!("stockpipe ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_key_value_metadata(Some(metadata));
     for name in rising {

@@ -1,6 +1,6 @@
 //! What the commands take that read what is stored, and `train` and `models`.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,31 @@ pub struct TrainArgs {
     /// Threads; the model is the same for any number [default: all cores]
     #[arg(long)]
     pub threads: Option<usize>,
+    /// As a pod of a Job.
+    #[command(flatten)]
+    #[serde(skip)]
+    pub pod: PodArgs,
+}
+
+/// `stockpipe train --in-cluster`: how the operator starts it.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "In a cluster")]
+pub struct PodArgs {
+    /// The result as termination message; exit 0 for every recorded outcome, 1 = try again, 2 = never again
+    #[arg(long)]
+    pub in_cluster: bool,
+    /// The TrainingRun's uid: a run that is published already says so and trains nothing
+    #[arg(long, value_name = "UID", requires = "in_cluster", required_if_eq("in_cluster", "true"))]
+    pub run_uid: Option<String>,
+    /// The attempt's number
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "in_cluster")]
+    pub attempt: i32,
+    /// Address of /livez /readyz /metrics /status [default: 127.0.0.1 and a free port]
+    #[arg(long, value_name = "ADDR", requires = "in_cluster")]
+    pub listen: Option<SocketAddr>,
+    /// Where the result goes
+    #[arg(long, value_name = "FILE", default_value = "/dev/termination-log", requires = "in_cluster")]
+    pub termination_log: PathBuf,
 }
 
 /// `stockpipe features` and `stockpipe bars`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{bars, select};
+use super::{bars, select, train::Run};
 use crate::{Context, Failure, cli, output::Output, settings};
 
 /// Bytes of a frame.
@@ -14,16 +14,8 @@ pub async fn dataset(context: &Context, args: &cli::DatasetArgs, out: &Output) -
     let instant = |flag: &str, text: &str| {
         trainer::Instant::parse(text).map_err(|e| Failure::bad_input(format!("{flag}: {e}")))
     };
-    let run = crds::run_from_pipeline(&context.pipeline);
-    let settings = settings::trainer(
-        &context.pipeline,
-        &run,
-        String::new(),
-        String::new(),
-        Context::ROOT,
-        None,
-        BTreeMap::new(),
-    )?;
+    let run = Run::named(context, crds::run_from_pipeline(&context.pipeline), None);
+    let settings = settings::trainer(&context.pipeline, &run, Context::ROOT, BTreeMap::new())?;
     let wanted = trainer::PointInTime {
         root: settings.root,
         indicators: settings.indicators,

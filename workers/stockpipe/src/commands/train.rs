@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crds::TrainingRun;
+use crds::{Documents, TrainingRun, training_run::Engine};
 use market::ErrorKind;
 use runtime::Shutdown;
 use trainer::{Progress, RunOutcome, TrainError};
@@ -16,6 +16,10 @@ pub struct Run {
     pub run: TrainingRun,
     /// Its name, unique in the pipeline.
     pub name: String,
+    /// Publishing is idempotent by it.
+    pub uid: String,
+    /// Memory it may use, in bytes; `None` = no limit is known.
+    pub memory_limit: Option<u64>,
     /// Threads; `None` = all cores.
     pub threads: Option<usize>,
 }
@@ -24,8 +28,30 @@ impl Run {
     /// A run named after the document and the instant it started, so that every start is a row of its own.
     pub fn named(context: &Context, run: TrainingRun, threads: Option<usize>) -> Self {
         let name = format!("{}-{}", run.name(), context.now().micros() / 1_000);
-        Self { run, name, threads }
+        Self { run, uid: name.clone(), name, memory_limit: None, threads }
     }
+}
+
+/// The one run of a manifest; the pipeline's own where it has none.
+pub fn only_run(documents: &Documents) -> Result<TrainingRun, Failure> {
+    let run = match documents.runs.as_slice() {
+        [] => crds::run_from_pipeline(&documents.pipeline),
+        [run] => run.clone(),
+        runs => {
+            let names: Vec<&str> = runs.iter().map(TrainingRun::name).collect();
+            return Err(Failure::bad_input(format!(
+                "the manifest has {} TrainingRuns ({}): `train` runs one, name its file alone with -f",
+                runs.len(),
+                names.join(", ")
+            )));
+        }
+    };
+    if run.spec.template.model.engine == Engine::Hist {
+        return Err(Failure::bad_input(
+            "model.engine Hist is not there yet: write Smartcore, or Auto, which chooses it",
+        ));
+    }
+    Ok(run)
 }
 
 /// Why a run ended without an outcome.
@@ -80,15 +106,7 @@ pub async fn run_training(
     progress: impl Fn(Progress) + Send + Sync + 'static,
 ) -> Result<RunOutcome, TrainingFailure> {
     let known = truths::for_trainer(&context.pipeline)?;
-    let settings = settings::trainer(
-        &context.pipeline,
-        &run.run,
-        run.name.clone(),
-        run.name.clone(),
-        Context::ROOT,
-        run.threads,
-        known,
-    )?;
+    let settings = settings::trainer(&context.pipeline, run, Context::ROOT, known)?;
     let components = trainer::Components {
         lake: context.lake.clone(),
         store: context.store.clone(),

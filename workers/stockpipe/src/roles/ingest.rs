@@ -81,7 +81,6 @@ pub async fn ingest(args: cli::IngestArgs) -> Result<u8, Failure> {
                 ownership,
             };
             let summary = ingest::run(settings, components, process.shutdown.clone()).await?;
-            context.close().await?;
             tracing::info!(
                 target: SAYS,
                 "{} commits; {} ticks stored, everything up to {} is committed",

@@ -90,3 +90,58 @@ fn a_training_run_in_the_manifest_runs_before_the_end() {
     let summary = program.json(&["local", "--exit-when-done", "--summary", "json"]);
     assert_eq!(summary["models"].as_array().map(Vec::len), Some(1), "{summary}");
 }
+
+#[test]
+fn a_pod_tells_its_result_in_its_termination_message_and_trains_a_run_once() {
+    let program = with_ticks("Gbm");
+    let message = program.path("termination-log");
+    let pod = |attempt: &str| {
+        let log = message.to_str().unwrap().to_owned();
+        let output = program.run(&[
+            "train",
+            "--in-cluster",
+            "--run-uid",
+            "0b1c",
+            "--attempt",
+            attempt,
+            "--termination-log",
+            &log,
+        ]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        crds::RunResult::decode(&std::fs::read_to_string(&message).unwrap()).unwrap()
+    };
+    let first = pod("1");
+    // A walk is refused, and that is an outcome.
+    assert_eq!(
+        (first.run_uid.as_str(), first.attempt, first.version, first.alias.clone()),
+        ("0b1c", 1, Some(1), None)
+    );
+    assert!(first.metric("skill").is_some() && first.gates.iter().any(|g| !g.passed), "{first:?}");
+    assert!(first.findings.iter().any(|f| f.type_ == "GatesPassed" && f.status == "False"), "{first:?}");
+    // The pod was killed after it had published, and the Job tries again.
+    std::fs::remove_file(&message).unwrap();
+    let second = pod("2");
+    assert_eq!((second.attempt, second.version, &second.metrics), (2, Some(1), &first.metrics));
+    assert_eq!(program.json(&["models", "list", "-o", "json"]).as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_pod_says_whether_another_attempt_makes_sense() {
+    let program = Program::new(&format!("{STORES}{SPEC}"));
+    program.ok(&["produce", "--backfill", "10m", "--count", "1000"]);
+    program.ok(&["local", "--exit-when-done"]);
+    let message = program.path("termination-log");
+    let log = message.to_str().unwrap().to_owned();
+    let pod = |extra: &[&str], code: i32| {
+        let args =
+            [&["train", "--in-cluster", "--run-uid", "0b1c", "--termination-log", &log], extra].concat();
+        let stderr = program.fails(code, &args);
+        let result = crds::RunResult::decode(&std::fs::read_to_string(&message).unwrap()).unwrap();
+        assert_eq!(result.version, None);
+        let error = result.error.unwrap();
+        assert!(stderr.contains(&error), "{stderr}\n{error}");
+        error
+    };
+    assert!(pod(&[], 1).contains("of 1000 rows"), "there will be more rows");
+    assert!(pod(&["--set", "model.engine=Hist"], 2).contains("Hist"), "it will never be there");
+}
