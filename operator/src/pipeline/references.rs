@@ -104,3 +104,63 @@ pub fn references(pipeline: &StockPipeline) -> Vec<Reference> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use crds::{Bare, File, Manifest};
+
+    use super::*;
+
+    fn pipeline(spec: &str) -> StockPipeline {
+        let text =
+            format!("apiVersion: stockpipe.dev/v1alpha1\nkind: StockPipeline\nmetadata: {{name: quotes}}\nspec:\n{spec}");
+        let file = File { name: "f".to_owned(), text };
+        Manifest::load(&[file], &[], Bare::Pipeline, &|_: &str| None, true).unwrap().pipeline
+    }
+
+    #[test]
+    fn every_reference_of_the_schema_is_found() {
+        let spec = "  source: {kafka: {configMapRef: {name: a}, security: {protocol: SSL, secretRef: {name: b}, caSecretRef: \
+                    {name: c}}}}\n  lake: {hdfs: {configMapRef: {name: d}, kerberos: {principal: p, keytabSecretRef: {name: e}, \
+                    krb5ConfigMapRef: {name: f}}}}\n  featureStore: {cassandra: {contactPoints: [x], secretRef: {name: g}, \
+                    caSecretRef: {name: h}}}\n  calendar: {kind: Always, holidaysRef: {name: i}}\n  dashboard: {auth: {secretRef: \
+                    {name: j}}}\n  image: {pullSecrets: [{name: not-mounted}]}\n";
+        let found = references(&pipeline(spec));
+        let names: String = found.iter().map(|r| r.name.as_str()).collect();
+        assert_eq!(names, "abcdefghij");
+        // The schema spells each field in the same words.
+        let schema = crds::validate::Kind::StockPipeline.schema();
+        for Reference { kind, field, .. } in &found {
+            let pointer = format!("/properties/{}", field.replace('.', "/properties/"));
+            assert!(schema.pointer(&pointer).is_some(), "{field} is no field");
+            assert_eq!(field.to_lowercase().contains("secret"), *kind == Kind::Secret, "{field}");
+        }
+        let in_schema = count_references(schema, "spec");
+        assert_eq!(found.len(), in_schema, "the schema has {in_schema} references");
+    }
+
+    /// Fields of the schema that are called a reference to something a pod can mount.
+    fn count_references(schema: &serde_json::Value, name: &str) -> usize {
+        let lower = name.to_lowercase();
+        let is_reference = ["secretref", "configmapref", "holidaysref"].iter().any(|end| lower.ends_with(end));
+        let below = schema["properties"].as_object().into_iter().flatten();
+        usize::from(is_reference) + below.map(|(name, schema)| count_references(schema, name)).sum::<usize>()
+    }
+
+    #[test]
+    fn what_nobody_shows_needs_no_password() {
+        let spec = "  source: {kafka: {bootstrapServers: 'k:1'}}\n  lake: {hdfs: {uri: 'hdfs://n'}}\n  featureStore: {cassandra: \
+                    {contactPoints: [x]}}\n  dashboard: {enabled: false, auth: {secretRef: {name: j}}}\n";
+        assert_eq!(references(&pipeline(spec)), []);
+    }
+
+    #[test]
+    fn the_pages_password_is_the_pages_alone() {
+        let page = Reference { kind: Kind::Secret, name: "n".to_owned(), field: DASHBOARD_AUTH };
+        let other = Reference { field: "spec.source.kafka.security.secretRef", ..page.clone() };
+        for role in Role::ALL.map(Some).into_iter().chain([None]) {
+            assert_eq!(page.mounted_by(role), role == Some(Role::Dashboard));
+            assert!(other.mounted_by(role));
+        }
+    }
+}
