@@ -41,7 +41,7 @@ impl Failure {
     pub fn category(&self) -> &'static str {
         match self {
             Failure::Invalid(Invalid::Spec(_) | Invalid::Unreadable(_)) => "InvalidSpec",
-            Failure::Invalid(Invalid::Missing { .. }) => "Missing",
+            Failure::Invalid(Invalid::Missing { .. } | Invalid::MissingKey { .. }) => "Missing",
             Failure::Dereference(_) => "Dereference",
             Failure::Apply(error) => error.reason(),
         }
@@ -59,6 +59,7 @@ impl Failure {
     pub fn problem(&self, pipeline: &StockPipeline) -> Problem {
         let reason = match self {
             Failure::Invalid(Invalid::Missing { kind, .. }) => format!("Missing{kind}"),
+            Failure::Invalid(Invalid::MissingKey { .. }) => "MissingKey".to_owned(),
             Failure::Apply(ApplyError::Refused { .. }) if has_overrides(pipeline) => "InvalidOverride".to_owned(),
             other => other.category().to_owned(),
         };

@@ -26,6 +26,7 @@ pub mod jobs;
 pub mod judge;
 pub mod observe;
 pub mod publish;
+pub mod references;
 pub mod rollouts;
 pub mod scaling;
 pub mod status;
