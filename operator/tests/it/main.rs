@@ -1,3 +1,6 @@
 //! Tests of the operator as a whole, in one program.
 
 mod builders;
+mod fake;
+mod lease;
+mod pipeline;
