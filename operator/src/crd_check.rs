@@ -34,7 +34,11 @@ impl fmt::Display for Verdict {
                 write!(f, "CrdMissing: the cluster does not know {}; {REMEDY}", kinds.join(" and "))
             }
             Verdict::Outdated(fields) => {
-                write!(f, "CrdOutdated: the cluster's CustomResourceDefinitions do not know {}; {REMEDY}", fields.join(", "))
+                write!(
+                    f,
+                    "CrdOutdated: the cluster's CustomResourceDefinitions do not know {}; {REMEDY}",
+                    fields.join(", ")
+                )
             }
             Verdict::Unknown(reason) => {
                 write!(f, "the API server does not tell which kinds it has: {reason}; it is asked again")
@@ -73,7 +77,9 @@ async fn schemas(client: &Client) -> Result<Value, String> {
 
 fn judged(theirs: &Value) -> Verdict {
     let mut unknown = Vec::new();
-    for (kind, ours) in [("StockPipeline", crds::crd::stock_pipeline()), ("TrainingRun", crds::crd::training_run())] {
+    for (kind, ours) in
+        [("StockPipeline", crds::crd::stock_pipeline()), ("TrainingRun", crds::crd::training_run())]
+    {
         let schema = &ours["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
         let suffix = format!(".{kind}");
         let all = theirs["components"]["schemas"].as_object();

@@ -82,7 +82,9 @@ async fn attempt(
             let taken = taken(there, claim);
             within(api.replace(&claim.name, &PostParams::default(), &taken)).await
         }
-        (Turn::Take, None) => within(api.create(&PostParams::default(), &taken(Lease::default(), claim))).await,
+        (Turn::Take, None) => {
+            within(api.create(&PostParams::default(), &taken(Lease::default(), claim))).await
+        }
     };
     match written {
         Ok(lease) => Ok(Some((lease, asked))),

@@ -105,7 +105,14 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     };
     let (clock, jitter): (Clock, Jitter) = (Arc::new(Timestamp::now), Arc::new(|| rand::rng().random()));
     let instance = args.pod_name.clone();
-    let ctx = Context::new(client.clone(), environment, metrics.clone(), workers::over_http(), (clock, jitter), instance);
+    let ctx = Context::new(
+        client.clone(),
+        environment,
+        metrics.clone(),
+        workers::over_http(),
+        (clock, jitter),
+        instance,
+    );
     let work = tokio::spawn(controllers(client, args.watch_namespaces, Arc::new(ctx), shutdown));
     let ended = held
         .keep(async {

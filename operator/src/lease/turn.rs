@@ -111,7 +111,8 @@ mod tests {
     fn a_holder_whose_clock_is_an_hour_off_is_not_robbed() {
         for skew in [-3600, 3600] {
             let mut me = Elector::new("me".into());
-            let turns = (0..100).map(|n| me.turn(Some(&lease("you", 1_000_000 + skew + n)), at(n as u64 * 5)));
+            let turns =
+                (0..100).map(|n| me.turn(Some(&lease("you", 1_000_000 + skew + n)), at(n as u64 * 5)));
             assert!(turns.collect::<Vec<_>>().iter().all(|turn| *turn == Turn::Wait));
         }
     }

@@ -98,7 +98,9 @@ pub enum Invalid {
         field: String,
     },
     /// A ConfigMap is there without what is looked for in it.
-    #[error("ConfigMap {name}, which {field} names, has no key {key}: add it, or name another ConfigMap or key")]
+    #[error(
+        "ConfigMap {name}, which {field} names, has no key {key}: add it, or name another ConfigMap or key"
+    )]
     MissingKey {
         /// Its name.
         name: String,

@@ -31,7 +31,8 @@ pub fn validate(pipeline: &StockPipeline, found: &Dereferenced) -> Result<StockP
 fn keys(pipeline: &StockPipeline) -> Vec<(&str, &str, &'static str)> {
     let (kafka, hdfs) = (&pipeline.spec.source.kafka, &pipeline.spec.lake.hdfs);
     let holidays = pipeline.spec.calendar.as_ref().and_then(|calendar| calendar.holidays_ref.as_ref());
-    let kafka = kafka.config_map_ref.iter().map(|map| (&*map.name, &*map.key, "spec.source.kafka.configMapRef"));
+    let kafka =
+        kafka.config_map_ref.iter().map(|map| (&*map.name, &*map.key, "spec.source.kafka.configMapRef"));
     let holidays = holidays.into_iter().map(|map| (&*map.name, &*map.key, "spec.calendar.holidaysRef"));
     let sites = ["core-site.xml", "hdfs-site.xml"];
     let hdfs_map = hdfs.config_map_ref.iter();

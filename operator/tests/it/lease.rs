@@ -66,10 +66,20 @@ async fn one_failed_renewal_is_nothing_and_a_stolen_lease_is_the_end() {
     let held = acquire(fake.client(), claim("first")).await;
     fake.strike(0, Strike::After);
     let keeping = tokio::spawn(held.keep(std::future::pending()));
-    assert!(timeout(EXPIRY * 3, async { while fake.is_striking() { tokio::time::sleep(EVERY).await } }).await.is_ok());
+    assert!(
+        timeout(EXPIRY * 3, async {
+            while fake.is_striking() {
+                tokio::time::sleep(EVERY).await
+            }
+        })
+        .await
+        .is_ok()
+    );
     tokio::time::sleep(EXPIRY).await;
     assert!(!keeping.is_finished());
-    fake.with(|store| store.edit("Lease", "operator", |lease| lease["spec"]["holderIdentity"] = json!("thief")));
+    fake.with(|store| {
+        store.edit("Lease", "operator", |lease| lease["spec"]["holderIdentity"] = json!("thief"))
+    });
     match keeping.await.unwrap() {
         Ended::Lost(why) => assert!(why.contains("thief"), "{why}"),
         Ended::Released => panic!("it was stolen"),

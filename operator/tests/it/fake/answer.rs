@@ -74,15 +74,19 @@ fn list(store: &super::Store, asked: &Asked) -> Response<Bytes> {
     let all = store.list(&asked.target.resource, &asked.target.namespace);
     let items: Vec<Value> = all.into_iter().filter(|object| is_selected(object, asked)).collect();
     let version = store.version().to_string();
-    json_response(200, &json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items}))
+    json_response(
+        200,
+        &json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items}),
+    )
 }
 
 /// Equality of labels; field selectors are left to the reader.
 fn is_selected(object: &Value, asked: &Asked) -> bool {
     let selector = asked.query.get("labelSelector").map(String::as_str).unwrap_or_default();
-    selector.split(',').filter_map(|part| part.split_once('=')).all(|(key, value)| {
-        object["metadata"]["labels"][key] == *value
-    })
+    selector
+        .split(',')
+        .filter_map(|part| part.split_once('='))
+        .all(|(key, value)| object["metadata"]["labels"][key] == *value)
 }
 
 fn json_response(code: u16, value: &Value) -> Response<Bytes> {
@@ -103,22 +107,23 @@ fn failure(code: u16, reason: &str, message: &str) -> Response<Bytes> {
 /// Tells every change after the version asked for, for ever.
 pub fn watching(state: Arc<Mutex<State>>, changes: watch::Receiver<u64>, asked: Asked) -> Response<Bytes> {
     let from: u64 = asked.query.get("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(0);
-    let frames = stream::unfold((state, changes, asked, from), |(state, mut changes, asked, from)| async move {
-        let mut from = from;
-        loop {
-            changes.borrow_and_update();
-            let news = state.lock().store.since(from);
-            from = news.last().map_or(from, |change| change.version);
-            let lines: String = news.iter().filter(|change| concerns(change, &asked)).map(line).collect();
-            if !lines.is_empty() {
-                let frame = Frame::data(hyper::body::Bytes::from(lines));
-                return Some((Ok::<_, Infallible>(frame), (state, changes, asked, from)));
+    let frames =
+        stream::unfold((state, changes, asked, from), |(state, mut changes, asked, from)| async move {
+            let mut from = from;
+            loop {
+                changes.borrow_and_update();
+                let news = state.lock().store.since(from);
+                from = news.last().map_or(from, |change| change.version);
+                let lines: String = news.iter().filter(|change| concerns(change, &asked)).map(line).collect();
+                if !lines.is_empty() {
+                    let frame = Frame::data(hyper::body::Bytes::from(lines));
+                    return Some((Ok::<_, Infallible>(frame), (state, changes, asked, from)));
+                }
+                if changes.changed().await.is_err() {
+                    return None;
+                }
             }
-            if changes.changed().await.is_err() {
-                return None;
-            }
-        }
-    });
+        });
     Response::new(StreamBody::new(frames).boxed_unsync())
 }
 

@@ -11,7 +11,8 @@ pub fn text(value: &Value, pointer: &str) -> String {
 const KEYS: [&str; 4] = ["uid", "type", "name", "mountPath"];
 
 fn key_of(list: &[Value]) -> Option<&'static str> {
-    let keyed = |key: &&str| !list.is_empty() && list.iter().all(|one| one.get(*key).is_some_and(Value::is_string));
+    let keyed =
+        |key: &&str| !list.is_empty() && list.iter().all(|one| one.get(*key).is_some_and(Value::is_string));
     KEYS.into_iter().find(keyed)
 }
 
@@ -65,7 +66,12 @@ pub fn release(live: &mut Value, before: &Value, after: &Value, others: &[&Value
     }
 }
 
-fn release_fields(live: &mut Map<String, Value>, before: &Map<String, Value>, after: &Value, others: &[&Value]) {
+fn release_fields(
+    live: &mut Map<String, Value>,
+    before: &Map<String, Value>,
+    after: &Value,
+    others: &[&Value],
+) {
     for (key, old) in before {
         let theirs: Vec<&Value> = others.iter().filter_map(|other| other.get(key)).collect();
         match (after.get(key), live.get_mut(key)) {

@@ -109,7 +109,9 @@ impl Fake {
 
     /// Names of all objects of a kind.
     pub fn names(&self, kind: &str) -> Vec<String> {
-        self.with(|store| store.of_kind(kind).into_iter().map(|object| merge::text(&object, "/metadata/name")).collect())
+        self.with(|store| {
+            store.of_kind(kind).into_iter().map(|object| merge::text(&object, "/metadata/name")).collect()
+        })
     }
 
     /// What was asked since the last call.
@@ -119,7 +121,10 @@ impl Fake {
 
     /// What was asked to be written since the last call, Events left out.
     pub fn writes(&self) -> Vec<Asked> {
-        self.asked().into_iter().filter(|asked| asked.is_write() && asked.target.resource != "events").collect()
+        self.asked()
+            .into_iter()
+            .filter(|asked| asked.is_write() && asked.target.resource != "events")
+            .collect()
     }
 
     /// The request after `n` others fails, once.

@@ -81,7 +81,8 @@ impl Store {
 
     /// Puts an object there as somebody would who is nobody's manager.
     pub fn put(&mut self, resource: &str, mut object: Value) {
-        let key = (resource.to_owned(), text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
+        let key =
+            (resource.to_owned(), text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
         match self.objects.get(&key).cloned() {
             Some(before) => self.keep(key, &before, object, false),
             None => {
@@ -94,7 +95,8 @@ impl Store {
 
     /// Changes an object, as a person or another controller would. The generation follows the spec.
     pub fn edit(&mut self, kind: &str, name: &str, change: impl FnOnce(&mut Value)) {
-        let found = self.objects.iter().find(|(_, one)| one["kind"] == kind && one["metadata"]["name"] == name);
+        let found =
+            self.objects.iter().find(|(_, one)| one["kind"] == kind && one["metadata"]["name"] == name);
         let (key, before) = found.map(|(key, one)| (key.clone(), one.clone())).expect("the object to edit");
         let mut after = before.clone();
         change(&mut after);
@@ -237,7 +239,8 @@ impl Store {
         };
         let deleted = |object: &Value| !object["metadata"]["deletionTimestamp"].is_null();
         if !status_only && (rest(before) != rest(&after) || deleted(before) != deleted(&after)) {
-            after["metadata"]["generation"] = json!(before["metadata"]["generation"].as_i64().unwrap_or(0) + 1);
+            after["metadata"]["generation"] =
+                json!(before["metadata"]["generation"].as_i64().unwrap_or(0) + 1);
         }
         self.objects.insert(key.clone(), after);
         self.changed("MODIFIED", &key);
@@ -251,7 +254,9 @@ impl Store {
         self.applied.remove(key);
         let uid = object["metadata"]["uid"].clone();
         let owned_by = |one: &Value| {
-            one["metadata"]["ownerReferences"].as_array().is_some_and(|all| all.iter().any(|owner| owner["uid"] == uid))
+            one["metadata"]["ownerReferences"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|owner| owner["uid"] == uid))
         };
         let owned: Vec<Key> =
             self.objects.iter().filter(|(_, one)| owned_by(one)).map(|(key, _)| key.clone()).collect();

@@ -47,7 +47,13 @@ async fn every_condition_names_the_generation_it_speaks_of() {
     let conditions = status["conditions"].as_array().unwrap().clone();
     let types: Vec<&str> = conditions.iter().map(|one| one["type"].as_str().unwrap()).collect();
     let expected = [
-        "Ready", "Progressing", "Degraded", "DependenciesReady", "ScalingActive", "ReconciliationPaused", "Stopped",
+        "Ready",
+        "Progressing",
+        "Degraded",
+        "DependenciesReady",
+        "ScalingActive",
+        "ReconciliationPaused",
+        "Stopped",
     ];
     assert_eq!(types, expected);
     assert!(conditions.iter().all(|one| one["observedGeneration"] == 2), "{conditions:?}");
@@ -61,8 +67,12 @@ async fn everything_the_operator_asks_is_permitted() {
     world.settle().await;
     world.fake.with(|store| {
         let key = ("stockpipelines".into(), super::NAMESPACE.into(), NAME.into());
-        let target = crate::fake::Target { resource: "stockpipelines".into(), namespace: super::NAMESPACE.into(),
-                                           name: NAME.into(), ..Default::default() };
+        let target = crate::fake::Target {
+            resource: "stockpipelines".into(),
+            namespace: super::NAMESPACE.into(),
+            name: NAME.into(),
+            ..Default::default()
+        };
         assert!(store.at(&key).is_some());
         store.delete(&target, &json!({})).unwrap();
     });
@@ -75,7 +85,9 @@ async fn everything_the_operator_asks_is_permitted() {
             below => format!("{}/{below}", target.resource),
         };
         let permitted = PERMISSIONS.iter().any(|one| {
-            one.group == target.group && one.resources.contains(&resource.as_str()) && one.verbs.contains(&asked.verb)
+            one.group == target.group
+                && one.resources.contains(&resource.as_str())
+                && one.verbs.contains(&asked.verb)
         });
         assert!(permitted, "{} of {resource} in group {:?}", asked.verb, target.group);
     }
@@ -94,9 +106,16 @@ async fn drift_is_repaired_and_counted_and_additions_are_not() {
     world.fake.writes();
     world.settle().await;
     let writes: Vec<String> = world.fake.writes().iter().map(|one| one.line()).collect();
-    assert_eq!(writes.iter().filter(|line| *line == "patch deployments/market-predictor").count(), 1, "{writes:?}");
+    assert_eq!(
+        writes.iter().filter(|line| *line == "patch deployments/market-predictor").count(),
+        1,
+        "{writes:?}"
+    );
     let repaired = world.fake.get("Deployment", "market-predictor").unwrap();
-    assert_eq!(repaired["spec"]["template"]["spec"]["containers"][0]["image"], "registry.test/stockpipe:0.1.0");
+    assert_eq!(
+        repaired["spec"]["template"]["spec"]["containers"][0]["image"],
+        "registry.test/stockpipe:0.1.0"
+    );
     assert_eq!(repaired["metadata"]["labels"]["team"], "quants");
 }
 
@@ -104,7 +123,8 @@ async fn drift_is_repaired_and_counted_and_additions_are_not() {
 async fn ingest_is_scaled_without_a_change_of_its_pods() {
     let world = World::new(json!({}));
     world.settle().await;
-    let template = |world: &World| world.fake.get("Deployment", "market-ingest").unwrap()["spec"]["template"].clone();
+    let template =
+        |world: &World| world.fake.get("Deployment", "market-ingest").unwrap()["spec"]["template"].clone();
     let before = template(&world);
     world.edit(|spec| spec["ingest"]["replicas"] = json!(3));
     world.settle().await;

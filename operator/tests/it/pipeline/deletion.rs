@@ -53,7 +53,8 @@ async fn data_is_deleted_after_the_last_pod_is_gone() {
         world.pass().await.unwrap();
     }
     assert_eq!(world.fake.names("Deployment"), Vec::<String>::new());
-    assert!(!world.fake.names("Job").contains(&"market-cleanup".to_owned()), "a pod still writes");
+    let cleanup = operator::pipeline::build::cleanup_job_name(NAME);
+    assert!(!world.fake.names("Job").contains(&cleanup), "a pod still writes");
     assert_eq!(world.condition("Ready"), ("False".into(), "Deleting".into()));
     world.fake.with(|store| store.remove(&("pods".into(), NAMESPACE.into(), "market-ingest-x".into())));
     world.pass().await.unwrap();

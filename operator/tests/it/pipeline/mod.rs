@@ -109,7 +109,10 @@ impl World {
                 return;
             }
         }
-        panic!("it does not settle: {:#?}", self.fake.writes().iter().map(|one| one.line()).collect::<Vec<_>>());
+        panic!(
+            "it does not settle: {:#?}",
+            self.fake.writes().iter().map(|one| one.line()).collect::<Vec<_>>()
+        );
     }
 
     /// What the cluster's own controllers do: Jobs complete, Deployments become ready.
@@ -146,7 +149,10 @@ impl World {
         let pipeline = self.pipeline().expect("the pipeline");
         let all = pipeline["status"]["conditions"].as_array().cloned().unwrap_or_default();
         let found = all.into_iter().find(|one| one["type"] == type_).unwrap_or_default();
-        (found["status"].as_str().unwrap_or_default().into(), found["reason"].as_str().unwrap_or_default().into())
+        (
+            found["status"].as_str().unwrap_or_default().into(),
+            found["reason"].as_str().unwrap_or_default().into(),
+        )
     }
 
     /// The message of a condition.
@@ -185,5 +191,12 @@ fn operator(fake: &Fake, seconds: &Arc<AtomicI64>) -> Arc<Context> {
         prometheus_operator: false,
     };
     let time = (clock as _, Arc::new(|| 0.5) as _);
-    Arc::new(Context::new(fake.client(), environment, metrics, silence(), time, Some("operator-0".to_owned())))
+    Arc::new(Context::new(
+        fake.client(),
+        environment,
+        metrics,
+        silence(),
+        time,
+        Some("operator-0".to_owned()),
+    ))
 }

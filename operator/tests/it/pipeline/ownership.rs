@@ -6,8 +6,19 @@ use super::{NAME, NAMESPACE, World};
 
 /// The names of all children.
 fn children(world: &World) -> Vec<String> {
-    let kinds = ["ServiceAccount", "Service", "NetworkPolicy", "ConfigMap", "PodDisruptionBudget", "Job", "Deployment"];
-    kinds.into_iter().flat_map(|kind| world.fake.names(kind).into_iter().map(move |name| format!("{kind}/{name}"))).collect()
+    let kinds = [
+        "ServiceAccount",
+        "Service",
+        "NetworkPolicy",
+        "ConfigMap",
+        "PodDisruptionBudget",
+        "Job",
+        "Deployment",
+    ];
+    kinds
+        .into_iter()
+        .flat_map(|kind| world.fake.names(kind).into_iter().map(move |name| format!("{kind}/{name}")))
+        .collect()
 }
 
 #[tokio::test]
@@ -120,7 +131,9 @@ async fn a_missing_secret_is_named_and_found_when_it_comes() {
         ingest["spec"]["template"]["metadata"]["annotations"]["stockpipe.dev/secrets"].clone()
     };
     let before = annotation(&world);
-    world.fake.with(|store| store.edit("Secret", "ring-user", |secret| secret["data"] = json!({"password": "bmV3"})));
+    world.fake.with(|store| {
+        store.edit("Secret", "ring-user", |secret| secret["data"] = json!({"password": "bmV3"}))
+    });
     world.settle().await;
     assert_ne!(annotation(&world), before);
 }

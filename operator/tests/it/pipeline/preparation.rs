@@ -15,7 +15,8 @@ fn end_job(world: &World, name: &str, type_: &str) {
     world.fake.with(|store| {
         let now = store.now.clone();
         store.edit("Job", name, |job| {
-            job["status"] = json!({"conditions": [{"type": type_, "status": "True", "lastTransitionTime": now}]});
+            job["status"] =
+                json!({"conditions": [{"type": type_, "status": "True", "lastTransitionTime": now}]});
         });
     });
 }
@@ -51,7 +52,11 @@ async fn a_server_that_init_does_not_reach_is_named_and_init_is_made_anew_later(
     let job = init_job(&world);
     let uid = |world: &World| world.fake.get("Job", &job).map(|job| job["metadata"]["uid"].clone());
     let first = uid(&world);
-    put_failed_pod(&world, &job, "{\"level\":\"ERROR\",\"message\":\"HDFS at hdfs://namenode:8020 does not answer\"}\n");
+    put_failed_pod(
+        &world,
+        &job,
+        "{\"level\":\"ERROR\",\"message\":\"HDFS at hdfs://namenode:8020 does not answer\"}\n",
+    );
     end_job(&world, &job, "Failed");
     world.pass().await.unwrap();
     assert_eq!(world.condition("DependenciesReady"), ("False".into(), "HdfsUnavailable".into()));
@@ -89,7 +94,10 @@ async fn workers_keep_their_configuration_until_the_newer_init_is_complete() {
     assert!(world.fake.get("ConfigMap", &old_map).is_some());
     // Another window is another table: init has to be run again.
     world.edit(|spec| {
-        spec["features"]["windows"].as_array_mut().unwrap().push(json!({"name": "sma_9", "size": "45s", "slide": "15s"}));
+        spec["features"]["windows"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"name": "sma_9", "size": "45s", "slide": "15s"}));
     });
     world.pass().await.unwrap();
     world.pass().await.unwrap();
