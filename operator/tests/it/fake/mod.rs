@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 pub use merge::apply;
 pub use request::{Asked, Target};
-pub use store::{Key, Store};
+pub use store::Store;
 
 /// When an injected failure strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
