@@ -1,1 +1,3 @@
-//! Filled by its owner.
+//! Tests of the operator as a whole, in one program.
+
+mod builders;
