@@ -84,6 +84,9 @@ pub enum Invalid {
     /// The spec breaks a rule that the CRD of the server does not have, or is of an older CRD.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Spec(Vec<Problem>),
+    /// The spec cannot be read: it was stored under another CRD.
+    #[error("the spec cannot be read: {0}; install the CRDs of this release, or correct the field")]
+    Unreadable(String),
     /// A Secret or ConfigMap is not there.
     #[error("{kind} {name}, which {field} names, does not exist in this namespace: create it")]
     Missing {
