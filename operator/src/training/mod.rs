@@ -5,7 +5,7 @@
 //! | [`look`] | reads what a step looks at; [`seen`] makes values of it |
 //! | [`state`] | decides: (run, observed, now) -> (status, effects); [`ledger`], [`verdict`], [`dataset`], [`progress`] are its parts |
 //! | [`act`] | writes the status, then does the effects |
-//! | [`schedule`], [`triggers`], [`history`], [`launch`] | which runs of a pipeline are to start and to go |
+//! | [`schedule`], [`triggers`], [`history`], [`launch`] | which runs of a pipeline are to start and to go; [`launcher`] does it |
 //! | [`build`] | the Job and what it mounts |
 //!
 //! Architecture Invariant: an attempt is written down before its Job is created, and nothing that ended begins again.
@@ -15,6 +15,7 @@ pub mod build;
 pub mod dataset;
 pub mod history;
 pub mod launch;
+pub mod launcher;
 pub mod ledger;
 pub mod look;
 pub mod observed;
@@ -34,14 +35,14 @@ mod verdict;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crds::{StockPipeline, TrainingRun};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use kube::core::DeserializeGuard;
-use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::controller::{self, Action, Config, Controller};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt as _};
@@ -50,10 +51,13 @@ use crate::backoff::{Backoff, around};
 use crate::environment::Environment;
 use crate::events::Events;
 use crate::labels;
+use crate::metrics::OperatorMetrics;
 use crate::workers::Ask;
 use act::News;
 
-/// Runs that are reconciled at once.
+/// The kind, in metrics.
+const KIND: &str = "TrainingRun";
+/// Objects that are reconciled at once.
 const AT_ONCE: u16 = 8;
 /// Steps of one reconcile: submit, see the Job, and one in reserve.
 const STEPS: usize = 3;
@@ -78,8 +82,10 @@ pub struct Context {
     pub events: Events,
     /// How workers are asked.
     pub ask: Ask,
-    /// How long runs that failed wait.
-    pub backoff: Backoff<ObjectRef<TrainingRun>>,
+    /// What is counted.
+    pub metrics: OperatorMetrics,
+    /// How long what failed waits, by namespace and name.
+    pub backoff: Backoff<(String, String)>,
 }
 
 impl fmt::Debug for Context {
@@ -131,9 +137,7 @@ pub async fn reconcile(run: Arc<DeserializeGuard<TrainingRun>>, ctx: Arc<Context
         return Ok(Action::await_change());
     };
     let work = go_on(cached, &ctx);
-    let action = tokio::time::timeout(PATIENCE, work).await.map_err(|_| Error::TooSlow)??;
-    ctx.backoff.clear(&ObjectRef::from_obj(cached));
-    Ok(action)
+    tokio::time::timeout(PATIENCE, work).await.map_err(|_| Error::TooSlow)?
 }
 
 async fn go_on(cached: &TrainingRun, ctx: &Context) -> Result<Action, Error> {
@@ -163,27 +167,48 @@ fn pause(wake: Option<Timestamp>, now: Timestamp, jitter: f64) -> Duration {
     asked.unwrap_or(resync).clamp(LEAST, resync)
 }
 
+/// Runs a reconcile, counts it, and forgets earlier failures where it went well.
+async fn counted_as<E>(
+    kind: &str,
+    ctx: &Context,
+    key: (String, String),
+    work: impl Future<Output = Result<Action, E>>,
+    category: impl Fn(&E) -> &'static str,
+) -> Result<Action, E> {
+    let began = Instant::now();
+    let result = work.await;
+    ctx.metrics.reconciled(kind, began.elapsed(), result.as_ref().err().map(category));
+    if result.is_ok() {
+        ctx.backoff.clear(&key);
+    }
+    result
+}
+
+fn key(run: &DeserializeGuard<TrainingRun>) -> (String, String) {
+    (run.namespace().unwrap_or_default(), run.name_any())
+}
+
 fn after_failure(run: Arc<DeserializeGuard<TrainingRun>>, error: &Error, ctx: Arc<Context>) -> Action {
-    let key = ObjectRef::<TrainingRun>::new(&run.name_any()).within(&run.namespace().unwrap_or_default());
-    let wait = ctx.backoff.failed(key, (ctx.jitter)());
-    tracing::warn!(run = run.name_any(), wait = wait.as_secs(), category = error.category(), "{error}");
+    let wait = ctx.backoff.failed(key(&run), (ctx.jitter)());
+    ctx.metrics.in_backoff(KIND, ctx.backoff.waiting());
+    tracing::warn!(run = run.name_any(), wait = wait.as_secs(), "{error}");
     Action::requeue(wait)
 }
 
 /// Reconciles every run of a namespace, or of all, until `stop`. Jobs and pipelines wake the runs that they belong to.
 pub async fn controller(
     ctx: Arc<Context>,
-    namespace: Option<&str>,
+    namespace: Option<String>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let client = ctx.client.clone();
+    let (client, namespace) = (ctx.client.clone(), namespace.as_deref());
     let runs: Api<DeserializeGuard<TrainingRun>> = scoped(&client, namespace);
     let jobs: Api<Job> = scoped(&client, namespace);
     let pipelines: Api<DeserializeGuard<StockPipeline>> = scoped(&client, namespace);
     let ours = watcher::Config::default().labels(&format!("app.kubernetes.io/managed-by={}", labels::MANAGED_BY));
-    let controller = Controller::new(runs, watcher::Config::default());
-    let known = controller.store();
-    controller
+    let over_runs = Controller::new(runs, watcher::Config::default());
+    let known = over_runs.store();
+    over_runs
         .with_config(Config::default().concurrency(AT_ONCE).debounce(Duration::from_millis(200)))
         .owns(jobs, ours)
         .watches(pipelines, watcher::Config::default(), move |pipeline| {
@@ -195,10 +220,19 @@ pub async fn controller(
             runs.map(|run| ObjectRef::from_obj(&*run)).collect::<Vec<_>>()
         })
         .graceful_shutdown_on(stop)
-        .run(reconcile, after_failure, ctx)
+        .run(
+            |run, ctx: Arc<Context>| async move {
+                let key = key(&run);
+                counted_as(KIND, &ctx, key, reconcile(run, ctx.clone()), Error::category).await
+            },
+            after_failure,
+            ctx,
+        )
         .for_each(|outcome| async {
-            if let Err(error) = outcome {
-                tracing::debug!("training: {error}");
+            match outcome {
+                // Failures of a reconcile are told where they wait; a watch that ends is begun again.
+                Ok(_) | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
+                Err(error) => tracing::warn!("watching training runs: {error}"),
             }
         })
         .await;
