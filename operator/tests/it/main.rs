@@ -1,3 +1,4 @@
 //! Tests of the operator as a whole, in one program.
 
 mod builders;
+mod training;

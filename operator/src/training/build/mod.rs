@@ -13,7 +13,7 @@ use crate::labels;
 use crate::pipeline::build::identity;
 
 /// The component of trainers, in labels.
-pub const COMPONENT: &str = "training";
+pub const COMPONENT: &str = "trainer";
 
 /// Labels of everything that belongs to a run.
 pub fn run_labels(pipeline: &StockPipeline, run: &TrainingRun) -> BTreeMap<String, String> {
