@@ -58,7 +58,8 @@ pub async fn adopt(
     let mut owners = run.owner_references().to_vec();
     owners.push(owner);
     // The whole list is replaced, so it must be the list that was read.
-    let patch = json!({"metadata": {"ownerReferences": owners, "resourceVersion": run.metadata.resource_version}});
+    let patch =
+        json!({"metadata": {"ownerReferences": owners, "resourceVersion": run.metadata.resource_version}});
     let params = PatchParams { field_manager: Some(TRAINING_MANAGER.to_owned()), ..PatchParams::default() };
     api(client, &run)
         .patch(run.name(), &params, &Patch::Merge(patch))
@@ -67,7 +68,11 @@ pub async fn adopt(
 }
 
 /// Writes the status where it is another one, and only over the status that it was computed from.
-pub async fn publish(client: &Client, run: TrainingRun, status: TrainingRunStatus) -> Result<TrainingRun, Error> {
+pub async fn publish(
+    client: &Client,
+    run: TrainingRun,
+    status: TrainingRunStatus,
+) -> Result<TrainingRun, Error> {
     if run.status.clone().unwrap_or_default() == status {
         return Ok(run);
     }
@@ -152,7 +157,8 @@ fn refused(error: kube::Error, what: &'static str) -> Result<News, Error> {
     match &error {
         kube::Error::Api(status) if status.code == 403 && status.message.contains("exceeded quota") => {
             // What follows are amounts that change while the answer does not.
-            let cause = status.message.split_once("is forbidden: ").map_or(&*status.message, |(_, cause)| cause);
+            let cause =
+                status.message.split_once("is forbidden: ").map_or(&*status.message, |(_, cause)| cause);
             let cause = cause.split_once(", used: ").map_or(cause, |(cause, _)| cause);
             Ok(News::Refused(Refusal::Quota(cause.to_owned())))
         }
@@ -170,12 +176,16 @@ fn is_conflict(error: &kube::Error) -> bool {
 /// Creates, every field judged strictly: an override that nobody knows is refused, not dropped.
 async fn create<K>(client: &Client, run: &TrainingRun, object: &Value) -> Result<K, kube::Error>
 where
-    K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug,
+    K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
+        + DeserializeOwned
+        + Clone
+        + std::fmt::Debug,
 {
     let url = K::url_path(&(), run.namespace().as_deref());
     let params = PostParams { field_manager: Some(TRAINING_MANAGER.to_owned()), dry_run: false };
     let bytes = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
-    let mut request = kube::core::Request::new(url).create(&params, bytes).map_err(kube::Error::BuildRequest)?;
+    let mut request =
+        kube::core::Request::new(url).create(&params, bytes).map_err(kube::Error::BuildRequest)?;
     if let Ok(strict) = format!("{}&fieldValidation=Strict", request.uri()).parse() {
         *request.uri_mut() = strict;
     }
@@ -183,9 +193,18 @@ where
 }
 
 /// Deletes in the background, and only the object of that uid. One that is gone, or another, is as good as deleted.
-async fn delete<K>(client: &Client, run: &TrainingRun, name: &str, uid: &str, what: &'static str) -> Result<(), Error>
+async fn delete<K>(
+    client: &Client,
+    run: &TrainingRun,
+    name: &str,
+    uid: &str,
+    what: &'static str,
+) -> Result<(), Error>
 where
-    K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug,
+    K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
+        + DeserializeOwned
+        + Clone
+        + std::fmt::Debug,
 {
     let only = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
     match api::<K>(client, run).delete(name, &DeleteParams::background().preconditions(only)).await {
@@ -208,12 +227,16 @@ mod tests {
     fn only_quotas_and_invalid_objects_are_answers() {
         let quota = "jobs.batch \"m-1\" is forbidden: exceeded quota: q, requested: count/jobs=1, used: count/jobs=3, limited: 3";
         match answer(403, quota).unwrap() {
-            News::Refused(Refusal::Quota(why)) => assert_eq!(why, "exceeded quota: q, requested: count/jobs=1"),
+            News::Refused(Refusal::Quota(why)) => {
+                assert_eq!(why, "exceeded quota: q, requested: count/jobs=1")
+            }
             other => panic!("{other:?}"),
         }
         assert!(matches!(answer(422, "bad"), Ok(News::Refused(Refusal::Invalid(_)))));
         assert!(matches!(answer(400, "unknown field"), Ok(News::Refused(Refusal::Invalid(_)))));
-        for (code, message) in [(403, "namespace is being terminated"), (403, "no rights"), (404, ""), (500, ""), (429, "")] {
+        for (code, message) in
+            [(403, "namespace is being terminated"), (403, "no rights"), (404, ""), (500, ""), (429, "")]
+        {
             assert!(answer(code, message).is_err(), "{code} {message}");
         }
     }

@@ -98,7 +98,11 @@ mod tests {
         for (from, to, want) in [
             ("-14d", "now", Some((Some("2026-02-15T12:00:00Z"), Some("2026-03-01T12:00:00Z")))),
             ("all", "now", Some((None, Some("2026-03-01T12:00:00Z")))),
-            ("2026-01-01T00:00:00+01:00", "-1h", Some((Some("2025-12-31T23:00:00Z"), Some("2026-03-01T11:00:00Z")))),
+            (
+                "2026-01-01T00:00:00+01:00",
+                "-1h",
+                Some((Some("2025-12-31T23:00:00Z"), Some("2026-03-01T11:00:00Z"))),
+            ),
             ("all", "all", Some((None, None))),
         ] {
             let got = resolve(&range(from, to), Some(&stored))

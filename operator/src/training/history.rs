@@ -24,9 +24,7 @@ pub fn expired(runs: &[TrainingRun], history: &History, champion: Option<i64>) -
         gone.extend(finished.into_iter().skip(usize::try_from(keep).unwrap_or(0)));
     }
     gone.sort_by(|a, b| (a.0, a.1.name()).cmp(&(b.0, b.1.name())));
-    gone.into_iter()
-        .filter_map(|(_, run)| Some((run.name().to_owned(), run.metadata.uid.clone()?)))
-        .collect()
+    gone.into_iter().filter_map(|(_, run)| Some((run.name().to_owned(), run.metadata.uid.clone()?))).collect()
 }
 
 /// True for a run that a schedule started.
@@ -62,14 +60,16 @@ mod tests {
         let status = run.status.get_or_insert_default();
         status.version = Some(version);
         if let Some((type_, second)) = end {
-            status.conditions = updated(&[], vec![Said::new(type_, true, "X", "")], None, samples::at(second));
+            status.conditions =
+                updated(&[], vec![Said::new(type_, true, "X", "")], None, samples::at(second));
         }
         run
     }
 
     #[test]
     fn the_oldest_of_each_outcome_go_never_the_champions() {
-        let scheduled = |name, end, second, version| run(name, Some("schedule"), Some((end, second)), version);
+        let scheduled =
+            |name, end, second, version| run(name, Some("schedule"), Some((end, second)), version);
         let mut deleted = scheduled("deleted", "Complete", 0, 0);
         deleted.metadata.deletion_timestamp =
             Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(samples::at(1)));
@@ -92,6 +92,9 @@ mod tests {
         assert_eq!(names(History { successful: 2, failed: 1 }, Some(1)), ["f1", "c2"]);
         assert_eq!(names(History { successful: 0, failed: 0 }, Some(4)), ["c1", "f1", "c2", "f2", "c3"]);
         assert_eq!(names(History { successful: 9, failed: 9 }, None), Vec::<String>::new());
-        assert_eq!(expired(&runs, &History { successful: 3, failed: 2 }, None), [("c1".into(), "uid-c1".into())]);
+        assert_eq!(
+            expired(&runs, &History { successful: 3, failed: 2 }, None),
+            [("c1".into(), "uid-c1".into())]
+        );
     }
 }

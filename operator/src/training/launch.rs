@@ -98,10 +98,11 @@ fn on_schedule(
 
 /// What has come since the last run of a trigger.
 fn growth(training: &Training, runs: &[TrainingRun], rows: Option<i64>, drifted: Option<i64>) -> Growth {
-    let by_trigger = |run: &&TrainingRun| run.metadata.labels.iter().any(|l| l.contains_key(TRIGGER)) && !is_scheduled(run);
-    let rows_of = |run: &TrainingRun| -> Option<i64> {
-        run.metadata.annotations.as_ref()?.get(ROWS)?.parse().ok()
+    let by_trigger = |run: &&TrainingRun| {
+        run.metadata.labels.iter().any(|l| l.contains_key(TRIGGER)) && !is_scheduled(run)
     };
+    let rows_of =
+        |run: &TrainingRun| -> Option<i64> { run.metadata.annotations.as_ref()?.get(ROWS)?.parse().ok() };
     Growth {
         rows,
         rows_at_last: runs.iter().filter(by_trigger).filter_map(rows_of).max(),
@@ -135,12 +136,18 @@ pub enum LaunchError {
         source: kube::Error,
     },
     /// Another run has the name.
-    #[error("TrainingRun {0} is there and belongs to no pipeline of this name and uid: delete it, or rename it")]
+    #[error(
+        "TrainingRun {0} is there and belongs to no pipeline of this name and uid: delete it, or rename it"
+    )]
     NameTaken(String),
 }
 
 /// Carries a plan out: deletes, then creates. A run that is there already, and is the pipeline's, is as good as new.
-pub async fn carry_out(client: &Client, pipeline: &StockPipeline, launch: &Launch) -> Result<(), LaunchError> {
+pub async fn carry_out(
+    client: &Client,
+    pipeline: &StockPipeline,
+    launch: &Launch,
+) -> Result<(), LaunchError> {
     let namespace = pipeline.metadata.namespace.clone().unwrap_or_default();
     let api: Api<TrainingRun> = Api::namespaced(client.clone(), &namespace);
     let failed = |what, name: &str, source| LaunchError::Api { what, name: name.to_owned(), source };
@@ -157,7 +164,8 @@ pub async fn carry_out(client: &Client, pipeline: &StockPipeline, launch: &Launc
         match api.create(&params, run).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.code == 409 => {
-                let found = api.get_opt(run.name()).await.map_err(|source| failed("read", run.name(), source))?;
+                let found =
+                    api.get_opt(run.name()).await.map_err(|source| failed("read", run.name(), source))?;
                 let uid = pipeline.metadata.uid.as_deref().unwrap_or_default();
                 if found.is_some_and(|found| !is_owned_by(&found.metadata, uid)) {
                     return Err(LaunchError::NameTaken(run.name().to_owned()));
@@ -213,7 +221,10 @@ mod tests {
         let again = plan(&pipeline, &due.create, None, None, at("2026-01-05T10:31:00Z")).unwrap();
         assert_eq!(names(&again), (vec![], vec![]));
         pipeline.spec.operation.stopped = true;
-        assert_eq!(names(&plan(&pipeline, &[], None, None, at("2026-01-05T11:00:00Z")).unwrap()), (vec![], vec![]));
+        assert_eq!(
+            names(&plan(&pipeline, &[], None, None, at("2026-01-05T11:00:00Z")).unwrap()),
+            (vec![], vec![])
+        );
     }
 
     #[test]
@@ -227,7 +238,8 @@ mod tests {
         ] {
             let pipeline = pipeline(|training| training.concurrency_policy = policy);
             let launch =
-                plan(&pipeline, std::slice::from_ref(&running), None, None, at("2026-01-05T10:30:00Z")).unwrap();
+                plan(&pipeline, std::slice::from_ref(&running), None, None, at("2026-01-05T10:30:00Z"))
+                    .unwrap();
             assert_eq!(names(&launch), (create, delete), "{policy:?}");
             assert_eq!(launch.last_scheduled.is_some(), policy != ConcurrencyPolicy::Forbid);
         }

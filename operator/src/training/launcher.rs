@@ -82,7 +82,8 @@ pub async fn reconcile(
 async fn look(cached: &StockPipeline, ctx: &Context) -> Result<Action, Error> {
     let namespace = cached.namespace().unwrap_or_default();
     let api: Api<StockPipeline> = Api::namespaced(ctx.client.clone(), &namespace);
-    let found = api.get_opt(cached.name()).await.map_err(|source| Error::Read { what: "the pipeline", source })?;
+    let found =
+        api.get_opt(cached.name()).await.map_err(|source| Error::Read { what: "the pipeline", source })?;
     let Some(pipeline) = found.filter(|pipeline| pipeline.metadata.uid == cached.metadata.uid) else {
         return Ok(Action::await_change());
     };
@@ -127,7 +128,8 @@ async fn ask(ctx: &Context, pipeline: &StockPipeline) -> Result<Vec<Heard>, Erro
     let namespace = pipeline.namespace().unwrap_or_default();
     let list: Api<Pod> = Api::namespaced(ctx.client.clone(), &namespace);
     let ours = ListParams::default().labels(&format!("{PIPELINE}={}", pipeline.name()));
-    let pods = list.list(&ours).await.map_err(|source| Error::Read { what: "the pipeline's pods", source })?;
+    let pods =
+        list.list(&ours).await.map_err(|source| Error::Read { what: "the pipeline's pods", source })?;
     Ok(ask_all(&ctx.ask, &pods.items, &namespace, pipeline.name()).await)
 }
 
@@ -140,7 +142,8 @@ fn rows(pipeline: &StockPipeline, heard: &[Heard]) -> Option<i64> {
 
 /// The version whose features drifted, where a predictor says so.
 fn drifted(heard: &[Heard]) -> Option<i64> {
-    let told = heard.iter().filter(|worker| worker.role == "predictor").filter_map(|worker| worker.status.as_ref());
+    let told =
+        heard.iter().filter(|worker| worker.role == "predictor").filter_map(|worker| worker.status.as_ref());
     told.filter_map(|status| status.get("driftedVersion").and_then(Value::as_i64)).max()
 }
 
@@ -202,7 +205,8 @@ pub async fn controller(
         .graceful_shutdown_on(end)
         .run(
             |pipeline, ctx: Arc<Context>| async move {
-                let key = (pipeline.namespace().unwrap_or_default(), format!("launch of {}", pipeline.name_any()));
+                let key =
+                    (pipeline.namespace().unwrap_or_default(), format!("launch of {}", pipeline.name_any()));
                 let work = reconcile(pipeline, ctx.clone());
                 counted_as(KIND, &ctx, key, work, Error::category).await
             },

@@ -6,8 +6,8 @@ use crds::{StockPipeline, TrainingRun};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
-use kube::core::DeserializeGuard;
 use kube::api::ListParams;
+use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -94,7 +94,12 @@ fn serving(pipeline: &StockPipeline) -> Option<Serving> {
     Some(Serving { champion: model.champion, previous: model.previous, challenger: model.challenger })
 }
 
-async fn told(ctx: &Context, run: &TrainingRun, attempt: i32, pods: &[Pod]) -> Option<super::observed::Progress> {
+async fn told(
+    ctx: &Context,
+    run: &TrainingRun,
+    attempt: i32,
+    pods: &[Pod],
+) -> Option<super::observed::Progress> {
     let pod = seen::telling(pods, &job_name(run.name(), attempt))?;
     let ip = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
     let status = (ctx.ask)(SocketAddr::new(ip, u16::try_from(ADMIN_PORT).ok()?)).await.ok()?;
@@ -134,7 +139,8 @@ pub fn stored_rows(heard: &[Heard], bar: &str, partitions: i32) -> Option<Stored
     let time = |p: &Value, name: &str| -> Option<Timestamp> { p.get(name)?.as_str()?.parse().ok() };
     let newest = told.values().filter_map(|p| time(p, "max_ts")).max();
     let until = newest.and_then(|newest| {
-        let lively = |p: &&&Value| time(p, "max_ts").is_some_and(|at| newest.duration_since(at) <= QUIET_PARTITION);
+        let lively =
+            |p: &&&Value| time(p, "max_ts").is_some_and(|at| newest.duration_since(at) <= QUIET_PARTITION);
         let marks: Option<Vec<Timestamp>> =
             told.values().filter(lively).map(|p| time(p, "committed_watermark")).collect();
         marks?.into_iter().min()

@@ -28,6 +28,8 @@ pub mod state;
 #[cfg(test)]
 mod state_histories;
 #[cfg(test)]
+mod state_table;
+#[cfg(test)]
 mod state_tests;
 pub mod triggers;
 mod verdict;
@@ -133,7 +135,10 @@ impl Error {
 pub async fn reconcile(run: Arc<DeserializeGuard<TrainingRun>>, ctx: Arc<Context>) -> Result<Action, Error> {
     let Ok(cached) = &run.0 else {
         // It was stored under another CRD. Only a change of it, or of the CRD, helps.
-        tracing::warn!(run = run.name_any(), "a TrainingRun cannot be read: install the CRDs of this release");
+        tracing::warn!(
+            run = run.name_any(),
+            "a TrainingRun cannot be read: install the CRDs of this release"
+        );
         return Ok(Action::await_change());
     };
     let work = go_on(cached, &ctx);
@@ -205,7 +210,8 @@ pub async fn controller(
     let runs: Api<DeserializeGuard<TrainingRun>> = scoped(&client, namespace);
     let jobs: Api<Job> = scoped(&client, namespace);
     let pipelines: Api<DeserializeGuard<StockPipeline>> = scoped(&client, namespace);
-    let ours = watcher::Config::default().labels(&format!("app.kubernetes.io/managed-by={}", labels::MANAGED_BY));
+    let ours =
+        watcher::Config::default().labels(&format!("app.kubernetes.io/managed-by={}", labels::MANAGED_BY));
     let over_runs = Controller::new(runs, watcher::Config::default());
     let known = over_runs.store();
     over_runs
@@ -231,7 +237,8 @@ pub async fn controller(
         .for_each(|outcome| async {
             match outcome {
                 // Failures of a reconcile are told where they wait; a watch that ends is begun again.
-                Ok(_) | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
+                Ok(_)
+                | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
                 Err(error) => tracing::warn!("watching training runs: {error}"),
             }
         })

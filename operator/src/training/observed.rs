@@ -67,10 +67,7 @@ pub enum JobState {
 impl JobState {
     /// True where the run's Job is there and has not ended.
     pub fn is_unfinished(&self) -> bool {
-        matches!(
-            self,
-            JobState::Ours { stage: Stage::Suspended | Stage::Unscheduled(_) | Stage::Active, .. }
-        )
+        matches!(self, JobState::Ours { stage: Stage::Suspended | Stage::Unscheduled(_) | Stage::Active, .. })
     }
 }
 

@@ -16,7 +16,8 @@ const SECONDS: [i64; 11] = [0, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800];
 /// Reads `/status` of a trainer: `None` where it speaks of another run or attempt, or of nothing that is known.
 pub fn read(status: &Value, run_uid: &str, attempt: i32) -> Option<Progress> {
     let train = status.get("train")?;
-    let same = train.get("runUid")?.as_str()? == run_uid && train.get("attempt")?.as_i64()? == i64::from(attempt);
+    let same =
+        train.get("runUid")?.as_str()? == run_uid && train.get("attempt")?.as_i64()? == i64::from(attempt);
     let phase = match train.get("phase")?.as_str()? {
         "Loading" => Phase::Loading,
         "Auditing" => Phase::Auditing,

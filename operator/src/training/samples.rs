@@ -1,14 +1,16 @@
 //! Objects that the tests of this controller begin with.
 
-use crds::training_run::RunResult;
-use crds::training_run::status::{Dataset, Metric};
+use crds::training_run::status::{Attempt, Dataset, Metric};
+use crds::training_run::{RunResult, TrainingRunStatus};
 use crds::validate::{Kind, with_defaults};
 use crds::{Decimal, StockPipeline, TrainingRun, run_from_pipeline};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
-use super::observed::{JobState, Observed, PipelineState, Stage};
+use super::observed::{Cause, Failure, JobState, Observed, PipelineState, Stage};
 use super::state::step;
+use crate::conditions::{Said, updated};
 use crate::environment::Environment;
 
 /// Seconds after an instant in 2026.
@@ -74,4 +76,43 @@ pub fn environment() -> Environment {
         cluster_domain: "cluster.local".to_owned(),
         prometheus_operator: false,
     }
+}
+
+/// Uid of a Job.
+pub const UID: &str = "job-uid";
+
+/// The run's Job.
+pub fn ours(stage: Stage) -> JobState {
+    JobState::Ours { uid: UID.to_owned(), stage }
+}
+
+/// A Job that failed.
+pub fn failure(cause: Cause, exit_code: i32) -> Stage {
+    Stage::Failed(Failure { cause, exit_code: Some(exit_code), message: "it broke".to_owned() })
+}
+
+/// A run in the middle of something: attempt `number` in `state`, submitted at second 0.
+pub fn amid(number: i32, state: &str, seen: bool) -> TrainingRun {
+    let mut run = run();
+    run.status = Some(TrainingRunStatus {
+        attempts: vec![Attempt {
+            number,
+            state: Some(state.to_owned()),
+            job_name: Some(format!("market-1-{number}")),
+            job_uid: seen.then(|| UID.to_owned()),
+            until: (state == "Backoff").then(|| Time(at(100))),
+            started_at: Some(Time(at(0))),
+            ..Attempt::default()
+        }],
+        active_since: (!matches!(state, "Suspending" | "Suspended")).then(|| Time(at(0))),
+        conditions: updated(&[], vec![Said::new("Complete", false, "X", "")], Some(1), at(0)),
+        ..TrainingRunStatus::default()
+    });
+    run
+}
+
+/// The same run, suspended.
+pub fn suspended(mut run: TrainingRun) -> TrainingRun {
+    run.spec.suspend = true;
+    run
 }

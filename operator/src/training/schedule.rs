@@ -16,7 +16,9 @@ const MISSED: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadSchedule {
     /// The line.
-    #[error("spec.training.schedule {line:?} is not a cron line: {reason}; write five fields like \"*/30 * * * *\"")]
+    #[error(
+        "spec.training.schedule {line:?} is not a cron line: {reason}; write five fields like \"*/30 * * * *\""
+    )]
     Line {
         /// As it was written.
         line: String,
@@ -24,7 +26,9 @@ pub enum BadSchedule {
         reason: String,
     },
     /// The time zone.
-    #[error("spec.training.timeZone {0:?} is not known; write a name of the IANA database like Europe/Berlin or Etc/UTC")]
+    #[error(
+        "spec.training.timeZone {0:?} is not known; write a name of the IANA database like Europe/Berlin or Etc/UTC"
+    )]
     TimeZone(String),
 }
 
@@ -151,14 +155,26 @@ mod tests {
         let s = schedule("*/30 * * * *", "Etc/UTC");
         for (last, now, want) in [
             ("2026-01-05T10:00:00Z", "2026-01-05T10:29:59Z", some("", "2026-01-05T10:30:00Z")),
-            ("2026-01-05T10:00:00Z", "2026-01-05T10:30:00Z", some("2026-01-05T10:30:00Z", "2026-01-05T11:00:00Z")),
+            (
+                "2026-01-05T10:00:00Z",
+                "2026-01-05T10:30:00Z",
+                some("2026-01-05T10:30:00Z", "2026-01-05T11:00:00Z"),
+            ),
             // Once started it is not due again.
             ("2026-01-05T10:30:00Z", "2026-01-05T10:30:01Z", some("", "2026-01-05T11:00:00Z")),
-            ("2026-01-05T10:00:00Z", "2026-01-05T10:35:00Z", some("2026-01-05T10:30:00Z", "2026-01-05T11:00:00Z")),
+            (
+                "2026-01-05T10:00:00Z",
+                "2026-01-05T10:35:00Z",
+                some("2026-01-05T10:30:00Z", "2026-01-05T11:00:00Z"),
+            ),
             // Five minutes late is too late.
             ("2026-01-05T10:00:00Z", "2026-01-05T10:35:01Z", some("", "2026-01-05T11:00:00Z")),
             // A fraction of a second of the clock moves no instant.
-            ("2026-01-05T10:00:00.5Z", "2026-01-05T10:30:00.25Z", some("2026-01-05T10:30:00Z", "2026-01-05T11:00:00Z")),
+            (
+                "2026-01-05T10:00:00.5Z",
+                "2026-01-05T10:30:00.25Z",
+                some("2026-01-05T10:30:00Z", "2026-01-05T11:00:00Z"),
+            ),
         ] {
             assert_eq!(due(&s, last, now, 300), want, "{last} {now}");
         }
@@ -202,8 +218,11 @@ mod tests {
     #[test]
     fn what_cannot_be_followed_says_what_to_write() {
         let bad = |line: &str, zone: &str| {
-            let training =
-                Training { schedule: Some(line.to_owned()), time_zone: zone.to_owned(), ..Training::default() };
+            let training = Training {
+                schedule: Some(line.to_owned()),
+                time_zone: zone.to_owned(),
+                ..Training::default()
+            };
             Schedule::of(&training).unwrap_err().to_string()
         };
         assert!(bad("61 * * * *", "Etc/UTC").contains("write five fields"));

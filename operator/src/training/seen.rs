@@ -62,7 +62,8 @@ fn stage(job: &Job, pods: &[&Pod]) -> Stage {
         conditions.into_iter().find(|condition| condition.type_ == type_ && condition.status == "True")
     };
     if condition("Complete").is_some() {
-        let result = ends(pods).filter(|end| end.exit_code == 0).find_map(|end| RunResult::decode(words(end)));
+        let result =
+            ends(pods).filter(|end| end.exit_code == 0).find_map(|end| RunResult::decode(words(end)));
         return Stage::Complete(result.map(Box::new));
     }
     if let Some(failed) = condition("Failed") {
@@ -78,7 +79,8 @@ fn failure(job: &Job, pods: &[&Pod], reason: Option<&str>, message: Option<&str>
     let end = ends(pods).find(|end| end.exit_code != 0);
     let exit_code = end.map(|end| end.exit_code);
     let said = end.map(words).and_then(last_words);
-    let told = said.unwrap_or_else(|| message.unwrap_or("the trainer left no message; see its log").to_owned());
+    let told =
+        said.unwrap_or_else(|| message.unwrap_or("the trainer left no message; see its log").to_owned());
     let (cause, message) = if end.is_some_and(|end| end.reason.as_deref() == Some("OOMKilled")) {
         (Cause::OutOfMemory, out_of_memory(job))
     } else if exit_code == Some(INVALID) || reason == Some("PodFailurePolicy") {
@@ -92,7 +94,8 @@ fn failure(job: &Job, pods: &[&Pod], reason: Option<&str>, message: Option<&str>
 }
 
 fn out_of_memory(job: &Job) -> String {
-    let containers = job.spec.iter().flat_map(|spec| spec.template.spec.iter().flat_map(|pod| &pod.containers));
+    let containers =
+        job.spec.iter().flat_map(|spec| spec.template.spec.iter().flat_map(|pod| &pod.containers));
     let limit = containers
         .filter(|container| container.name == CONTAINER)
         .find_map(|container| container.resources.as_ref()?.limits.as_ref()?.get("memory"))
@@ -161,8 +164,10 @@ mod tests {
 
     fn pod(labels: Value, status: Value) -> Pod {
         let owner = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "job-uid"}]);
-        serde_json::from_value(json!({"metadata": {"name": "p", "labels": labels, "ownerReferences": owner}, "status": status}))
-            .unwrap()
+        serde_json::from_value(
+            json!({"metadata": {"name": "p", "labels": labels, "ownerReferences": owner}, "status": status}),
+        )
+        .unwrap()
     }
 
     fn ended(code: i32, reason: &str, message: &str) -> Pod {
@@ -199,21 +204,45 @@ mod tests {
         let result = samples::result(1);
         let complete = || job(bare(), condition("Complete", "CompletionsReached"));
         let good = ended(0, "Completed", &result.encode());
-        assert_eq!(stage_of(complete(), std::slice::from_ref(&good)), Stage::Complete(Some(Box::new(result))));
+        assert_eq!(
+            stage_of(complete(), std::slice::from_ref(&good)),
+            Stage::Complete(Some(Box::new(result)))
+        );
         let mut second = good.clone();
         second.metadata.labels = Some([(INDEX.to_owned(), "1".to_owned())].into());
         let mut foreign = good;
         foreign.metadata.owner_references = None;
-        assert_eq!(stage_of(complete(), &[second, foreign, ended(0, "Completed", "bye")]), Stage::Complete(None));
+        assert_eq!(
+            stage_of(complete(), &[second, foreign, ended(0, "Completed", "bye")]),
+            Stage::Complete(None)
+        );
     }
 
     #[test]
     fn failures_by_their_causes() {
         let says = |text: &str| json!({"runUid": "u", "attempt": 1, "error": text}).to_string();
         for (pods, reason, cause, code, words) in [
-            (vec![ended(1, "Error", &says("Kafka is away"))], "BackoffLimitExceeded", Cause::Passing, Some(1), "Kafka is away"),
-            (vec![ended(2, "Error", &says("no such bar"))], "PodFailurePolicy", Cause::Invalid, Some(2), "no such bar"),
-            (vec![ended(137, "OOMKilled", "")], "BackoffLimitExceeded", Cause::OutOfMemory, Some(137), "768Mi"),
+            (
+                vec![ended(1, "Error", &says("Kafka is away"))],
+                "BackoffLimitExceeded",
+                Cause::Passing,
+                Some(1),
+                "Kafka is away",
+            ),
+            (
+                vec![ended(2, "Error", &says("no such bar"))],
+                "PodFailurePolicy",
+                Cause::Invalid,
+                Some(2),
+                "no such bar",
+            ),
+            (
+                vec![ended(137, "OOMKilled", "")],
+                "BackoffLimitExceeded",
+                Cause::OutOfMemory,
+                Some(137),
+                "768Mi",
+            ),
             (vec![], "DeadlineExceeded", Cause::TooLong, None, "activeDeadline"),
             (vec![], "BackoffLimitExceeded", Cause::Passing, None, "the Job's own words"),
             (
@@ -237,11 +266,15 @@ mod tests {
         let mut held = bare();
         held["suspend"] = json!(true);
         assert_eq!(stage_of(job(held, json!({})), &[]), Stage::Suspended);
-        let unschedulable = json!([{"type": "PodScheduled", "status": "False", "message": "0/1 nodes: memory"}]);
+        let unschedulable =
+            json!([{"type": "PodScheduled", "status": "False", "message": "0/1 nodes: memory"}]);
         let waiting = pod(json!({}), json!({"phase": "Pending", "conditions": unschedulable}));
         let running = pod(json!({}), json!({"phase": "Running"}));
         let active = || job(bare(), json!({"active": 1}));
-        assert_eq!(stage_of(active(), std::slice::from_ref(&waiting)), Stage::Unscheduled("0/1 nodes: memory".into()));
+        assert_eq!(
+            stage_of(active(), std::slice::from_ref(&waiting)),
+            Stage::Unscheduled("0/1 nodes: memory".into())
+        );
         assert_eq!(stage_of(active(), &[waiting.clone(), running]), Stage::Active);
         assert_eq!(stage_of(active(), &[]), Stage::Active);
         assert_eq!(unfinished(&[waiting, ended(1, "Error", "")]), 1);

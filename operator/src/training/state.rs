@@ -7,8 +7,8 @@
 //! Architecture Invariant: no call, no clock, no randomness; progress is shown and decides nothing.
 
 use crds::TrainingRun;
-use crds::training_run::{RestartType, TrainingRunStatus};
 use crds::training_run::status::Phase;
+use crds::training_run::{RestartType, TrainingRunStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -78,7 +78,9 @@ fn unfinished(ledger: &mut Ledger, observed: &Observed, state: State, jitter: f6
     {
         ledger.attempt(|attempt| attempt.job_uid = Some(uid.clone()));
         match (stage, state) {
-            (Stage::Complete(Some(result)), _) if Some(&result.run_uid) == ledger.run.metadata.uid.as_ref() => {
+            (Stage::Complete(Some(result)), _)
+                if Some(&result.run_uid) == ledger.run.metadata.uid.as_ref() =>
+            {
                 return verdict::complete(ledger, result);
             }
             (Stage::Complete(_), State::UnderWay) => return lost_result(ledger, jitter),
@@ -169,10 +171,9 @@ fn waits_for_pipeline(ledger: &mut Ledger, observed: &Observed) -> bool {
             format!("there is no StockPipeline {name} in this namespace: create it, or delete this run"),
         ),
         PipelineState::Deleting => ("PipelineDeleted", format!("StockPipeline {name} is being deleted")),
-        PipelineState::Stopped => (
-            "PipelineStopped",
-            format!("StockPipeline {name} is stopped: set operation.stopped to false"),
-        ),
+        PipelineState::Stopped => {
+            ("PipelineStopped", format!("StockPipeline {name} is stopped: set operation.stopped to false"))
+        }
         PipelineState::Invalid(why) => ("PipelineInvalid", format!("StockPipeline {name}: {why}")),
     };
     ledger.not_yet(Phase::Pending, reason, message);
@@ -236,7 +237,11 @@ fn watch(ledger: &mut Ledger, observed: &Observed, stage: &Stage) {
         }
     };
     // A queue's time is not the run's, as with a Job that is suspended.
-    if *stage == Stage::Suspended { ledger.stop_clock() } else { ledger.start_clock() }
+    if *stage == Stage::Suspended {
+        ledger.stop_clock()
+    } else {
+        ledger.start_clock()
+    }
     ledger.attempt(|attempt| {
         attempt.state = Some(state.to_owned());
         attempt.reason = None;

@@ -154,13 +154,16 @@ impl World {
             Event::JobTakenAway if seen => drop(self.jobs.remove(&name)),
             Event::JobTakenAway => {}
             Event::JobHeld(held) => {
-                if let Some(job) = self.jobs.get_mut(&name).filter(|job| matches!(job.1, Stage::Active | Stage::Suspended)) {
+                if let Some(job) =
+                    self.jobs.get_mut(&name).filter(|job| matches!(job.1, Stage::Active | Stage::Suspended))
+                {
                     job.1 = if held { Stage::Suspended } else { Stage::Active };
                 }
             }
             Event::JobEnds(how) => {
                 if let Some(job) = self.jobs.get_mut(&name).filter(|job| job.1 == Stage::Active) {
-                    let failed = |cause| Stage::Failed(Failure { cause, exit_code: Some(1), message: String::new() });
+                    let failed =
+                        |cause| Stage::Failed(Failure { cause, exit_code: Some(1), message: String::new() });
                     job.1 = match how {
                         0 => Stage::Complete(Some(Box::new(result(number)))),
                         1 => Stage::Complete(None),

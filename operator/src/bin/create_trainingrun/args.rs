@@ -122,9 +122,17 @@ impl Args {
 }
 
 fn from(text: &str) -> Result<String, String> {
-    let known = ["stockpipeline", "stockpipelines", "spipe", "stockpipelines.stockpipe.dev", "stockpipeline.stockpipe.dev"];
+    let known = [
+        "stockpipeline",
+        "stockpipelines",
+        "spipe",
+        "stockpipelines.stockpipe.dev",
+        "stockpipeline.stockpipe.dev",
+    ];
     match text.split_once('/') {
-        Some((kind, name)) if known.contains(&kind.to_lowercase().as_str()) && !name.is_empty() => Ok(name.to_owned()),
+        Some((kind, name)) if known.contains(&kind.to_lowercase().as_str()) && !name.is_empty() => {
+            Ok(name.to_owned())
+        }
         _ => Err("a run is made from a pipeline: write stockpipeline/NAME".to_owned()),
     }
 }
@@ -133,7 +141,9 @@ fn ago(text: &str) -> Result<Instant, String> {
     if let Ok(duration) = Duration::parse(text) {
         return Ok(Instant::Before(duration));
     }
-    Instant::parse(text).map_err(|_| "write so long ago like 7d or 1h, an instant like 2026-01-31T00:00:00Z, all, or now".to_owned())
+    Instant::parse(text).map_err(|_| {
+        "write so long ago like 7d or 1h, an instant like 2026-01-31T00:00:00Z, all, or now".to_owned()
+    })
 }
 
 #[cfg(test)]

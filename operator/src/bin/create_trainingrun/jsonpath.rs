@@ -204,9 +204,17 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused() {
-        for template in
-            ["{.a", "{range .items[*]}", "{.a[1:2]}", "{.a[?(@.b>1)]}", "{..a}", "name", "{.a[0}", "{\"x}", "{.a b}"]
-        {
+        for template in [
+            "{.a",
+            "{range .items[*]}",
+            "{.a[1:2]}",
+            "{.a[?(@.b>1)]}",
+            "{..a}",
+            "name",
+            "{.a[0}",
+            "{\"x}",
+            "{.a b}",
+        ] {
             assert!(parse(template).is_err(), "{template}");
         }
     }

@@ -100,7 +100,9 @@ async fn connect(args: &Args) -> Result<Client, Failure> {
             let kubeconfig = Kubeconfig::read_from(file).map_err(|error| bad(&error))?;
             Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| bad(&error))?
         }
-        None if args.context.is_some() => Config::from_kubeconfig(&options).await.map_err(|error| bad(&error))?,
+        None if args.context.is_some() => {
+            Config::from_kubeconfig(&options).await.map_err(|error| bad(&error))?
+        }
         None => Config::infer().await.map_err(|error| bad(&error))?,
     };
     Client::try_from(config).map_err(|error| bad(&error))
@@ -115,7 +117,9 @@ async fn wait(args: &Args, runs: Api<TrainingRun>, run: &TrainingRun) -> u8 {
             None => std::future::pending().await,
         }
     };
-    let goes_on = format!("the run goes on: kubectl get trainingrun {name} -w; to end it: kubectl delete trainingrun {name}");
+    let goes_on = format!(
+        "the run goes on: kubectl get trainingrun {name} -w; to end it: kubectl delete trainingrun {name}"
+    );
     tokio::select! {
         end = end => {
             eprintln!("{}", end.message);

@@ -86,7 +86,8 @@ mod tests {
         assert_eq!(plain.spec.template, pipeline().spec.training.unwrap().template.spec);
         assert_eq!((plain.metadata.name, plain.metadata.generate_name.as_deref()), (None, Some("market-")));
         assert_eq!(plain.metadata.namespace.as_deref(), Some("shop"));
-        let changed = planned("mine --trees 9 --max-depth 3 --engine hist --since 7d --until 1h --horizon 2").unwrap();
+        let changed =
+            planned("mine --trees 9 --max-depth 3 --engine hist --since 7d --until 1h --horizon 2").unwrap();
         let spec = serde_json::to_value(&changed.spec).unwrap();
         assert_eq!(spec["model"]["trees"], 9);
         assert_eq!((&spec["model"]["maxDepth"], &spec["model"]["engine"]), (&json!(3), &json!("Hist")));

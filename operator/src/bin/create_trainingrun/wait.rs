@@ -53,7 +53,10 @@ pub fn standing(run: Option<&TrainingRun>, uid: Option<&str>) -> Standing {
     let percent = status.progress_percent.unwrap_or(0).clamp(0, 100);
     let mut line = match (status.phase, condition("Complete")) {
         (None, _) => "waiting for the operator".to_owned(),
-        (Some(phase @ (Phase::Pending | Phase::Queued | Phase::Suspended)), Some(Condition { message, .. })) => {
+        (
+            Some(phase @ (Phase::Pending | Phase::Queued | Phase::Suspended)),
+            Some(Condition { message, .. }),
+        ) => {
             format!("{phase:?}: {message}")
         }
         (Some(phase), _) => format!("{phase:?} {percent} %"),
@@ -146,12 +149,32 @@ mod tests {
         let complete = || condition("Complete", "True", "Recorded", "version 3 is published");
         for (status, code, words) in [
             (json!({}), None, "waiting for the operator"),
-            (json!({"phase": "Pending", "conditions": [condition("Complete", "False", "X", "no rows yet")]}), None, "Pending: no rows yet"),
-            (json!({"phase": "Training", "progressPercent": 40, "estimatedRemainingSeconds": 60}), None, "Training 40 %, about 60 s left"),
+            (
+                json!({"phase": "Pending", "conditions": [condition("Complete", "False", "X", "no rows yet")]}),
+                None,
+                "Pending: no rows yet",
+            ),
+            (
+                json!({"phase": "Training", "progressPercent": 40, "estimatedRemainingSeconds": 60}),
+                None,
+                "Training 40 %, about 60 s left",
+            ),
             (json!({"phase": "Complete", "conditions": [complete()]}), Some(0), "version 3 is published"),
-            (json!({"conditions": [complete(), condition("GatesPassed", "True", "Passed", "")]}), Some(0), "version 3 is published"),
-            (json!({"conditions": [complete(), condition("GatesPassed", "False", "Refused", "no horizon passed")]}), Some(3), "version 3 is published; no horizon passed"),
-            (json!({"conditions": [condition("Failed", "True", "InvalidInput", "no such bar")]}), Some(1), "the run failed: InvalidInput: no such bar"),
+            (
+                json!({"conditions": [complete(), condition("GatesPassed", "True", "Passed", "")]}),
+                Some(0),
+                "version 3 is published",
+            ),
+            (
+                json!({"conditions": [complete(), condition("GatesPassed", "False", "Refused", "no horizon passed")]}),
+                Some(3),
+                "version 3 is published; no horizon passed",
+            ),
+            (
+                json!({"conditions": [condition("Failed", "True", "InvalidInput", "no such bar")]}),
+                Some(1),
+                "the run failed: InvalidInput: no such bar",
+            ),
         ] {
             assert_eq!(stands(status.clone()), (code, words.to_owned()), "{status}");
         }
@@ -160,6 +183,9 @@ mod tests {
     #[test]
     fn a_run_that_is_gone_or_another_is_deleted() {
         assert!(matches!(standing(None, Some("u")), Standing::Over(End { code: 1, .. })));
-        assert!(matches!(standing(Some(&run(json!({}))), Some("other")), Standing::Over(End { code: 1, .. })));
+        assert!(matches!(
+            standing(Some(&run(json!({}))), Some("other")),
+            Standing::Over(End { code: 1, .. })
+        ));
     }
 }

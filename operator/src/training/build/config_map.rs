@@ -56,12 +56,8 @@ mod tests {
         let (pipeline, run) = (samples::pipeline(), samples::run());
         let built = build(&pipeline, &run);
         assert_eq!(built.metadata.name.as_deref(), Some("market-1-run"));
-        let files: Vec<crds::File> = built
-            .data
-            .unwrap()
-            .into_iter()
-            .map(|(name, text)| crds::File { name, text })
-            .collect();
+        let files: Vec<crds::File> =
+            built.data.unwrap().into_iter().map(|(name, text)| crds::File { name, text }).collect();
         let read = crds::Manifest::load(&files, &[], crds::Bare::Run, &|_| None, true).unwrap();
         assert_eq!(read.pipeline.metadata.uid, pipeline.metadata.uid);
         assert_eq!(read.runs.len(), 1);

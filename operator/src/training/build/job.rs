@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::pipeline::StockPipeline;
 use crds::training_run::TrainingRun;
 use k8s_openapi::api::batch::v1::{
-    Job, JobSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement, PodFailurePolicyOnPodConditionsPattern,
-    PodFailurePolicyRule,
+    Job, JobSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement,
+    PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
 };
 use k8s_openapi::api::core::v1::{PodTemplateSpec, ResourceRequirements, VolumeMount};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -92,7 +92,9 @@ fn failure_policy() -> PodFailurePolicy {
 fn pods(pipeline: &StockPipeline, run: &TrainingRun, attempt: i32, env: &Environment) -> PodTemplateSpec {
     let mut named = references(pipeline);
     let mut seen = BTreeSet::new();
-    named.retain(|reference| reference.mounted_by(None) && seen.insert((reference.kind, reference.name.clone())));
+    named.retain(|reference| {
+        reference.mounted_by(None) && seen.insert((reference.kind, reference.name.clone()))
+    });
     let mut mounted = volumes::mounted(&config_map::name(run.name()), &named);
     if let Some(manifest) = mounted.volumes.first() {
         // The same volume a second time: two documents, two directories, one ConfigMap.
@@ -159,7 +161,9 @@ fn args(run: &TrainingRun, attempt: i32) -> Vec<String> {
 fn resources(run: &TrainingRun) -> ResourceRequirements {
     let rows = run.status.as_ref().and_then(|status| status.dataset.as_ref()).map(|dataset| dataset.rows);
     let memory = Quantity(format!("{}Mi", memory::limit_mib(rows, &run.spec.template.model)));
-    let of = |cpu: String| BTreeMap::from([("cpu".to_owned(), Quantity(cpu)), ("memory".to_owned(), memory.clone())]);
+    let of = |cpu: String| {
+        BTreeMap::from([("cpu".to_owned(), Quantity(cpu)), ("memory".to_owned(), memory.clone())])
+    };
     ResourceRequirements {
         requests: Some(of(RESOURCES.cpu.to_owned())),
         limits: Some(of(memory::THREADS.to_string())),
@@ -191,7 +195,12 @@ mod tests {
         let job = built(|_, run| run.spec.template.workers = 4);
         let spec = &job["spec"];
         assert_eq!(
-            (&spec["completionMode"], &spec["completions"], &spec["parallelism"], &spec["backoffLimitPerIndex"]),
+            (
+                &spec["completionMode"],
+                &spec["completions"],
+                &spec["parallelism"],
+                &spec["backoffLimitPerIndex"]
+            ),
             (&json!("Indexed"), &json!(4), &json!(4), &json!(2))
         );
         assert_eq!((&spec["maxFailedIndexes"], spec.get("backoffLimit")), (&json!(0), None));
@@ -218,7 +227,8 @@ mod tests {
         let job = built(|pipeline, _| {
             let spec = json!({"name": "tls"});
             pipeline.spec.source.kafka.security.ca_secret_ref = serde_json::from_value(spec).unwrap();
-            pipeline.spec.dashboard.auth = serde_json::from_value(json!({"secretRef": {"name": "page"}})).unwrap();
+            pipeline.spec.dashboard.auth =
+                serde_json::from_value(json!({"secretRef": {"name": "page"}})).unwrap();
         });
         let mounts = job["spec"]["template"]["spec"]["containers"][0]["volumeMounts"].to_string();
         assert!(mounts.contains("/etc/stockpipe/secrets/tls") && !mounts.contains("page"), "{mounts}");

@@ -32,7 +32,8 @@ const STEP: u64 = 64 << 20;
 
 /// The limit in mebibytes, for so many rows.
 pub fn limit_mib(rows: Option<i64>, model: &Model) -> u64 {
-    let rows = rows.and_then(|rows| u64::try_from(rows).ok()).filter(|rows| *rows > 0).unwrap_or(UNKNOWN_ROWS);
+    let rows =
+        rows.and_then(|rows| u64::try_from(rows).ok()).filter(|rows| *rows > 0).unwrap_or(UNKNOWN_ROWS);
     let cells = rows.saturating_mul(COLUMNS);
     let leaves = rows.min(1_u64 << u32::try_from(model.max_depth.clamp(0, 40)).unwrap_or(0));
     let nodes = 2 * leaves;

@@ -85,8 +85,12 @@ impl Cluster {
     /// Every Job goes one step: a pod starts, then it ends with the code that `code` gives for the attempt.
     pub fn work_off(&self, code: impl Fn(i64) -> i64) {
         let mut store = self.server.store.lock();
-        let jobs: Vec<Value> =
-            store.objects.iter().filter(|((kind, _), _)| kind == "jobs").map(|(_, job)| job.clone()).collect();
+        let jobs: Vec<Value> = store
+            .objects
+            .iter()
+            .filter(|((kind, _), _)| kind == "jobs")
+            .map(|(_, job)| job.clone())
+            .collect();
         // Pods go with their Job, as the garbage collector has it.
         let uids: Vec<Value> = jobs.iter().map(|job| job["metadata"]["uid"].clone()).collect();
         store.objects.retain(|(kind, _), pod| {
@@ -99,7 +103,8 @@ impl Cluster {
                 store.change("jobs", &name, |job| job["status"] = json!({"active": 1}));
                 continue;
             }
-            let attempt: i64 = job["metadata"]["labels"]["stockpipe.dev/attempt"].as_str().unwrap().parse().unwrap();
+            let attempt: i64 =
+                job["metadata"]["labels"]["stockpipe.dev/attempt"].as_str().unwrap().parse().unwrap();
             let code = code(attempt);
             let message = message(job, attempt, code);
             store.change("pods", &name, |pod| {

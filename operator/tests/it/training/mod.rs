@@ -23,7 +23,12 @@ struct Story {
 
 const STORIES: [Story; 4] = [
     Story { name: "it goes well", run: |_| {}, code: |_| 0, suspended: |_, _| false },
-    Story { name: "the first attempt fails", run: |_| {}, code: |attempt| i64::from(attempt == 1), suspended: |_, _| false },
+    Story {
+        name: "the first attempt fails",
+        run: |_| {},
+        code: |attempt| i64::from(attempt == 1),
+        suspended: |_, _| false,
+    },
     Story { name: "its input is refused", run: |_| {}, code: |_| 2, suspended: |_, _| false },
     Story {
         name: "it is deleted some time after its end",
@@ -42,7 +47,11 @@ async fn play(story: &Story, fault: Option<(usize, Fault)>) -> (Value, usize) {
     for round in 0..ROUNDS {
         let seen = !cluster.server.store.lock().created.is_empty();
         let suspend = (story.suspended)(seen, round);
-        cluster.server.store.lock().change("trainingruns", "market-1", |run| run["spec"]["suspend"] = json!(suspend));
+        cluster
+            .server
+            .store
+            .lock()
+            .change("trainingruns", "market-1", |run| run["spec"]["suspend"] = json!(suspend));
         cluster.reconcile().await;
         cluster.work_off(story.code);
         cluster.wait(30);
@@ -80,11 +89,18 @@ async fn a_suspended_run_loses_its_job_and_goes_on_with_another() {
         suspended: |_, round| (1..8).contains(&round),
     };
     let (wanted, requests) = play(&story, None).await;
-    assert_eq!(wanted["attempts"], json!([[1, "Suspended", "Suspended", null], [2, "Complete", "Recorded", 0]]));
+    assert_eq!(
+        wanted["attempts"],
+        json!([[1, "Suspended", "Suspended", null], [2, "Complete", "Recorded", 0]])
+    );
     for at in 0..requests {
         for fault in Fault::ALL {
             let (got, _) = play(&story, Some((at, fault))).await;
-            assert_eq!((&got["phase"], &got["version"]), (&json!("Complete"), &json!(12)), "request {at}, {fault:?}");
+            assert_eq!(
+                (&got["phase"], &got["version"]),
+                (&json!("Complete"), &json!(12)),
+                "request {at}, {fault:?}"
+            );
             assert_eq!(got["retries"], json!(null), "request {at}, {fault:?}: a resume is not charged");
         }
     }
@@ -115,7 +131,10 @@ async fn a_quota_is_waited_for_and_an_invalid_job_is_the_end() {
     cluster.server.store.lock().jobs_refused = Some((403, quota.to_owned()));
     cluster.reconcile().await;
     let status = cluster.run().unwrap()["status"].clone();
-    assert_eq!((&status["phase"], &status["attempts"][0]["reason"]), (&json!("Queued"), &json!("QuotaExceeded")));
+    assert_eq!(
+        (&status["phase"], &status["attempts"][0]["reason"]),
+        (&json!("Queued"), &json!("QuotaExceeded"))
+    );
     // It is tried again and again, and written once.
     cluster.wait(60);
     cluster.reconcile().await;
@@ -123,7 +142,10 @@ async fn a_quota_is_waited_for_and_an_invalid_job_is_the_end() {
     cluster.server.store.lock().jobs_refused = Some((422, "spec.template: unknown field".to_owned()));
     cluster.reconcile().await;
     let status = cluster.run().unwrap()["status"].clone();
-    assert_eq!((&status["phase"], &status["attempts"][0]["reason"]), (&json!("Failed"), &json!("InvalidJob")));
+    assert_eq!(
+        (&status["phase"], &status["attempts"][0]["reason"]),
+        (&json!("Failed"), &json!("InvalidJob"))
+    );
     assert!(status.to_string().contains("unknown field"));
 }
 
@@ -178,15 +200,22 @@ async fn a_schedule_starts_one_run_an_instant_whatever_fails() {
             cluster.wait(60);
         }
         let store = cluster.server.store.lock();
-        let runs: Vec<String> =
-            store.objects.keys().filter(|(kind, _)| kind == "trainingruns").map(|(_, name)| name.clone()).collect();
+        let runs: Vec<String> = store
+            .objects
+            .keys()
+            .filter(|(kind, _)| kind == "trainingruns")
+            .map(|(_, name)| name.clone())
+            .collect();
         let status = store.get("stockpipelines", "market").unwrap()["status"].clone();
         (runs, status, store.requests)
     };
     let (runs, status, requests) = play(None).await;
     // 10:00 is due at once, since the pipeline is a minute older; 10:30 follows.
     assert_eq!(runs, ["market-1", "market-29460120", "market-29460150"]);
-    assert_eq!((&status["lastScheduled"], &status["nextTraining"]), (&json!("2026-01-05T10:30:00Z"), &json!("2026-01-05T11:00:00Z")));
+    assert_eq!(
+        (&status["lastScheduled"], &status["nextTraining"]),
+        (&json!("2026-01-05T10:30:00Z"), &json!("2026-01-05T11:00:00Z"))
+    );
     for at in 0..requests {
         for fault in Fault::ALL {
             let (got, told, _) = play(Some((at, fault))).await;

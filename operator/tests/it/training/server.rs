@@ -28,7 +28,8 @@ pub enum Fault {
 
 impl Fault {
     /// Every one.
-    pub const ALL: [Fault; 4] = [Fault::FailsBefore, Fault::FailsAfter, Fault::SilentBefore, Fault::SilentAfter];
+    pub const ALL: [Fault; 4] =
+        [Fault::FailsBefore, Fault::FailsAfter, Fault::SilentBefore, Fault::SilentAfter];
 }
 
 /// Everything that is stored, and what was asked.
@@ -157,15 +158,21 @@ fn handle(store: &mut Store, method: &Method, uri: &str, body: Value) -> (u16, V
 }
 
 fn list(store: &Store, kind: &str, query: &str) -> (u16, Value) {
-    let wanted = query.split('&').find_map(|pair| pair.trim_start_matches('?').strip_prefix("labelSelector="));
+    let wanted =
+        query.split('&').find_map(|pair| pair.trim_start_matches('?').strip_prefix("labelSelector="));
     let wanted = wanted.unwrap_or_default().replace("%3D", "=").replace("%2F", "/").replace("%2C", ",");
     let fits = |object: &Value| {
-        wanted.split(',').filter_map(|pair| pair.split_once('=')).all(|(key, value)| {
-            object["metadata"]["labels"][key] == value
-        })
+        wanted
+            .split(',')
+            .filter_map(|pair| pair.split_once('='))
+            .all(|(key, value)| object["metadata"]["labels"][key] == value)
     };
-    let items: Vec<&Value> =
-        store.objects.iter().filter(|((of, _), object)| of == kind && fits(object)).map(|(_, object)| object).collect();
+    let items: Vec<&Value> = store
+        .objects
+        .iter()
+        .filter(|((of, _), object)| of == kind && fits(object))
+        .map(|(_, object)| object)
+        .collect();
     (200, json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}))
 }
 
