@@ -45,7 +45,7 @@ fn the_deadline_counts_what_is_not_suspended() {
     let ready = || Observed { pipeline: PipelineState::Ready, ..Observed::default() };
     let active = || Observed { job: ours(Stage::Active), ..ready() };
     let mut run = run();
-    let mut go = |run: &mut TrainingRun, observed: &Observed, second: i64| {
+    let go = |run: &mut TrainingRun, observed: &Observed, second: i64| {
         run.status = Some(step(run, observed, at(second), 0.0).status);
         holds(&run.status.as_ref().unwrap().conditions, "Failed")
     };
