@@ -33,7 +33,9 @@ pub enum ApplyError {
         name: String,
     },
     /// The API server does not accept the object.
-    #[error("the API server refuses {kind} {name}: {message}; correct the field it names in podOverrides or in the spec")]
+    #[error(
+        "the API server refuses {kind} {name}: {message}; correct the field it names in podOverrides or in the spec"
+    )]
     Refused {
         /// Its kind.
         kind: String,
@@ -136,10 +138,8 @@ impl Applier {
         let resource = kind.resource();
         let api = self.api(&resource);
         let params = ListParams::default().labels(selector);
-        let list = api
-            .list(&params)
-            .await
-            .map_err(|error| ApplyError::of("list", kind.kind, selector, error))?;
+        let list =
+            api.list(&params).await.map_err(|error| ApplyError::of("list", kind.kind, selector, error))?;
         // The objects of a list leave out what the list says for all of them.
         let types = TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() };
         let typed = |mut object: DynamicObject| {

@@ -80,12 +80,7 @@ pub fn updated(
     said.into_iter().map(|said| condition(find(before, said.type_), said, generation, now)).collect()
 }
 
-fn condition(
-    before: Option<&Condition>,
-    said: Said,
-    generation: Option<i64>,
-    now: Timestamp,
-) -> Condition {
+fn condition(before: Option<&Condition>, said: Said, generation: Option<i64>, now: Timestamp) -> Condition {
     let status = said.status.name();
     let since = before.filter(|before| before.status == status).map(|before| before.last_transition_time.0);
     Condition {

@@ -42,14 +42,18 @@ pub fn role(pod: &Pod) -> &str {
 
 /// The gravest trouble of these pods.
 pub fn trouble(pods: &[Pod], events: &[Event]) -> Option<Trouble> {
-    let waiting =
-        pods.iter().filter(|pod| !is_ready(pod) && !is_finished(pod) && pod.metadata.deletion_timestamp.is_none());
+    let waiting = pods
+        .iter()
+        .filter(|pod| !is_ready(pod) && !is_finished(pod) && pod.metadata.deletion_timestamp.is_none());
     waiting.filter_map(|pod| of_pod(pod, events)).min()
 }
 
 fn of_pod(pod: &Pod, events: &[Event]) -> Option<Trouble> {
     let role = role(pod);
-    let found = statuses(pod).find_map(of_container).or_else(|| unschedulable(pod)).or_else(|| not_mounted(pod, events));
+    let found = statuses(pod)
+        .find_map(of_container)
+        .or_else(|| unschedulable(pod))
+        .or_else(|| not_mounted(pod, events));
     found.map(|mut trouble| {
         trouble.message = format!("{role}: {}", without_name(&trouble.message, &pod.name_any()));
         trouble
@@ -71,7 +75,10 @@ fn of_container(status: &ContainerStatus) -> Option<Trouble> {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => Some(Trouble::new(
             0,
             "ImagePull",
-            format!("image {} cannot be pulled ({reason}): correct spec.image, or give spec.image.pullSecrets", status.image),
+            format!(
+                "image {} cannot be pulled ({reason}): correct spec.image, or give spec.image.pullSecrets",
+                status.image
+            ),
         )),
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
             Some(Trouble::new(1, "ContainerConfig", format!("the container cannot be made: {message}")))
@@ -173,7 +180,8 @@ mod tests {
 
     #[test]
     fn images_config_and_crashes_are_told() {
-        let (reason, message) = told(container(json!({"waiting": {"reason": "ImagePullBackOff"}}), json!({})));
+        let (reason, message) =
+            told(container(json!({"waiting": {"reason": "ImagePullBackOff"}}), json!({})));
         assert_eq!(reason, "ImagePull");
         assert!(message.starts_with("ingest: image reg/stockpipe:1"), "{message}");
         let missing = json!({"waiting": {"reason": "CreateContainerConfigError", "message": "secret \"db\" not found"}});
@@ -181,8 +189,11 @@ mod tests {
         assert_eq!((reason, message.contains("secret \"db\"")), ("ContainerConfig", true));
         let log = "first\n{\"level\":\"ERROR\",\"message\":\"Kafka at k:9092 does not answer\"}\n";
         let ended = json!({"terminated": {"exitCode": 1, "message": log}});
-        let (reason, message) = told(container(json!({"waiting": {"reason": "CrashLoopBackOff",
-            "message": "back-off 10s restarting failed container=ingest pod=market-ingest-5f-x1"}}), ended));
+        let (reason, message) = told(container(
+            json!({"waiting": {"reason": "CrashLoopBackOff",
+            "message": "back-off 10s restarting failed container=ingest pod=market-ingest-5f-x1"}}),
+            ended,
+        ));
         assert_eq!(reason, "CrashLoop");
         assert_eq!(message, "ingest: it ended with code 1: Kafka at k:9092 does not answer");
         let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
@@ -191,7 +202,10 @@ mod tests {
 
     #[test]
     fn a_pod_that_merely_starts_is_no_trouble() {
-        assert_eq!(trouble(&[container(json!({"waiting": {"reason": "ContainerCreating"}}), json!({}))], &[]), None);
+        assert_eq!(
+            trouble(&[container(json!({"waiting": {"reason": "ContainerCreating"}}), json!({}))], &[]),
+            None
+        );
         assert_eq!(trouble(&[container(json!({"running": {}}), json!({}))], &[]), None);
         assert_eq!(trouble(&[], &[]), None);
     }
@@ -203,7 +217,8 @@ mod tests {
         assert_eq!(told(pod(json!({"phase": "Pending", "conditions": [condition]}))).0, "Unschedulable");
         let event: Event = serde_json::from_value(json!({"metadata": {}, "reason": "FailedMount",
             "involvedObject": {"kind": "Pod", "uid": "u1"},
-            "message": "MountVolume.SetUp failed for market-ingest-5f-x1: secret \"tls\" not found"})).unwrap();
+            "message": "MountVolume.SetUp failed for market-ingest-5f-x1: secret \"tls\" not found"}))
+        .unwrap();
         let found = trouble(&[pod(json!({"phase": "Pending"}))], std::slice::from_ref(&event)).unwrap();
         assert_eq!((found.reason, found.message.contains("secret \"tls\"")), ("Volume", true));
         assert!(!found.message.contains("5f-x1"), "{}", found.message);
@@ -215,7 +230,10 @@ mod tests {
 
     #[test]
     fn the_gravest_trouble_is_told_and_ready_pods_have_none() {
-        let crash = container(json!({"waiting": {"reason": "CrashLoopBackOff"}}), json!({"terminated": {"exitCode": 1}}));
+        let crash = container(
+            json!({"waiting": {"reason": "CrashLoopBackOff"}}),
+            json!({"terminated": {"exitCode": 1}}),
+        );
         let image = container(json!({"waiting": {"reason": "ErrImagePull"}}), json!({}));
         assert_eq!(trouble(&[crash.clone(), image], &[]).unwrap().reason, "ImagePull");
         let ready = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});

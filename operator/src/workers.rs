@@ -58,7 +58,8 @@ pub struct Heard {
 /// Asks every pod that has an address and runs. `namespace` and `pipeline` must be the worker's own: addresses of pods
 /// are used again.
 pub async fn ask_all(ask: &Ask, list: &[Pod], namespace: &str, pipeline: &str) -> Vec<Heard> {
-    let running = list.iter().filter(|pod| !pods::is_finished(pod) && pod.metadata.deletion_timestamp.is_none());
+    let running =
+        list.iter().filter(|pod| !pods::is_finished(pod) && pod.metadata.deletion_timestamp.is_none());
     let questions: Vec<_> = running
         .map(|pod| {
             let (name, role) = (pod.name_any(), pods::role(pod).to_owned());
@@ -152,13 +153,18 @@ mod tests {
         let pod = |name: &str, ip: &str, phase: &str| -> Pod {
             let labels = json!({"app.kubernetes.io/component": "ingest"});
             serde_json::from_value(json!({"metadata": {"name": name, "labels": labels},
-                                          "status": {"podIP": ip, "phase": phase}})).unwrap()
+                                          "status": {"podIP": ip, "phase": phase}}))
+            .unwrap()
         };
         let ask: Ask = Arc::new(|address| {
             let pipeline = if address.ip().to_string() == "10.0.0.1" { "market" } else { "other" };
             Box::pin(async move { Ok(json!({"process": {"pipeline": pipeline, "namespace": "prod"}})) })
         });
-        let pods = [pod("a", "10.0.0.1", "Running"), pod("b", "10.0.0.2", "Running"), pod("c", "10.0.0.1", "Failed")];
+        let pods = [
+            pod("a", "10.0.0.1", "Running"),
+            pod("b", "10.0.0.2", "Running"),
+            pod("c", "10.0.0.1", "Failed"),
+        ];
         let heard = ask_all(&ask, &pods, "prod", "market").await;
         let told: Vec<_> = heard.iter().map(|one| (one.pod.as_str(), one.status.is_some())).collect();
         assert_eq!(told, [("a", true), ("b", false)]);

@@ -23,7 +23,9 @@ fn holds(live: &Value, ours: &Value, quantity: bool) -> bool {
         (Value::String(live), Value::String(ours)) if quantity => {
             live == ours || amount(live).is_some_and(|live| Some(live) == amount(ours))
         }
-        (live, Value::String(ours)) if quantity && live.is_number() => Some(live.to_string()) == Some(ours.clone()),
+        (live, Value::String(ours)) if quantity && live.is_number() => {
+            Some(live.to_string()) == Some(ours.clone())
+        }
         (live, ours) => live == ours,
     }
 }
@@ -51,13 +53,17 @@ fn is_empty(value: &Value) -> bool {
 /// Lists of objects that have a key are sets by that key; all others are compared place by place.
 fn elements(live: &[Value], ours: &[Value]) -> bool {
     let key = MERGE_KEYS.into_iter().find(|key| {
-        !ours.is_empty() && ours.iter().all(|one| one.get(key).is_some_and(Value::is_string)) && distinct(ours, key)
+        !ours.is_empty()
+            && ours.iter().all(|one| one.get(key).is_some_and(Value::is_string))
+            && distinct(ours, key)
     });
     match key {
-        Some(key) => ours.iter().all(|ours| {
-            live.iter().any(|live| live.get(key) == ours.get(key) && holds(live, ours, false))
-        }),
-        None => live.len() == ours.len() && live.iter().zip(ours).all(|(live, ours)| holds(live, ours, false)),
+        Some(key) => ours
+            .iter()
+            .all(|ours| live.iter().any(|live| live.get(key) == ours.get(key) && holds(live, ours, false))),
+        None => {
+            live.len() == ours.len() && live.iter().zip(ours).all(|(live, ours)| holds(live, ours, false))
+        }
     }
 }
 

@@ -116,5 +116,6 @@ impl Context {
         self.memories.lock().remove(key);
         self.backoff.clear(key);
         self.rollouts.done(key);
+        self.metrics.stated("StockPipeline", &format!("{}/{}", key.0, key.1), &[]);
     }
 }

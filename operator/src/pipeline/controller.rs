@@ -90,10 +90,8 @@ fn after_failure(object: Arc<Guarded>, _: &Error, ctx: Arc<Context>) -> Action {
     Action::requeue(wait)
 }
 
-type Passed<K> = Result<
-    (kube::runtime::reflector::ObjectRef<K>, Action),
-    controller::Error<Error, watcher::Error>,
->;
+type Passed<K> =
+    Result<(kube::runtime::reflector::ObjectRef<K>, Action), controller::Error<Error, watcher::Error>>;
 
 fn log(ctx: &Context, result: Passed<Guarded>) {
     match result {

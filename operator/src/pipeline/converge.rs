@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crds::StockPipeline;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
@@ -41,7 +42,7 @@ impl Failure {
     pub fn category(&self) -> &'static str {
         match self {
             Failure::Invalid(Invalid::Spec(_) | Invalid::Unreadable(_)) => "InvalidSpec",
-            Failure::Invalid(Invalid::Missing { .. }) => "Missing",
+            Failure::Invalid(Invalid::Missing { .. } | Invalid::MissingKey { .. }) => "Missing",
             Failure::Dereference(_) => "Dereference",
             Failure::Apply(error) => error.reason(),
         }
@@ -59,7 +60,10 @@ impl Failure {
     pub fn problem(&self, pipeline: &StockPipeline) -> Problem {
         let reason = match self {
             Failure::Invalid(Invalid::Missing { kind, .. }) => format!("Missing{kind}"),
-            Failure::Apply(ApplyError::Refused { .. }) if has_overrides(pipeline) => "InvalidOverride".to_owned(),
+            Failure::Invalid(Invalid::MissingKey { .. }) => "MissingKey".to_owned(),
+            Failure::Apply(ApplyError::Refused { .. }) if has_overrides(pipeline) => {
+                "InvalidOverride".to_owned()
+            }
             other => other.category().to_owned(),
         };
         Problem { reason, message: self.to_string(), transient: self.is_transient() }
@@ -68,9 +72,14 @@ impl Failure {
 
 fn has_overrides(pipeline: &StockPipeline) -> bool {
     let spec = &pipeline.spec;
-    [&spec.pod_overrides, &spec.ingest.pod_overrides, &spec.predictor.pod_overrides, &spec.dashboard.pod_overrides]
-        .into_iter()
-        .any(Option::is_some)
+    [
+        &spec.pod_overrides,
+        &spec.ingest.pod_overrides,
+        &spec.predictor.pod_overrides,
+        &spec.dashboard.pod_overrides,
+    ]
+    .into_iter()
+    .any(Option::is_some)
 }
 
 /// What one pass did and decided.
@@ -116,7 +125,9 @@ pub async fn converge(
     }
     if !may_roll(ctx, key, &desired.pipeline, &children, observed) {
         waiting = Some("other pipelines change their pods for the new operator; this one follows");
-        children.deployments.retain(|new| !observed.deployments.iter().any(|old| old.metadata.name == new.metadata.name));
+        children
+            .deployments
+            .retain(|new| !observed.deployments.iter().any(|old| old.metadata.name == new.metadata.name));
     }
 
     let mut owned = Owned { uid: &uid, kept: kept(observed), replaced: BTreeSet::new() };
@@ -135,7 +146,12 @@ pub async fn converge(
 }
 
 /// Replicas of ingest, and what autoscaling says of them.
-fn replicas(ctx: &Context, key: &Key, pipeline: &StockPipeline, observed: &Observed) -> (i32, Option<Verdict>) {
+fn replicas(
+    ctx: &Context,
+    key: &Key,
+    pipeline: &StockPipeline,
+    observed: &Observed,
+) -> (i32, Option<Verdict>) {
     let spec = &pipeline.spec;
     let Some(autoscaling) = &spec.ingest.autoscaling else { return (spec.ingest.replicas, None) };
     let partitions = spec.source.kafka.topic.partitions;
@@ -185,6 +201,21 @@ fn deployment_of(observed: &Observed, role: Role) -> Option<&Deployment> {
     observed.deployments.iter().find(|one| one.labels().get(label).is_some_and(|found| found == role.name()))
 }
 
+/// What an earlier pass prepared: for a pass that does not know what is to be prepared now.
+pub fn last_preparation(observed: &Observed) -> Preparation {
+    let of_init = |job: &&Job| {
+        job.labels()
+            .get("app.kubernetes.io/component")
+            .is_some_and(|component| component == build::identity::INIT)
+    };
+    let complete = observed
+        .jobs
+        .iter()
+        .filter(of_init)
+        .any(|job| outcome(&observed.jobs, &job.name_any()) == Outcome::Complete);
+    if complete { Preparation::Complete } else { Preparation::Unknown }
+}
+
 /// How preparation stands, and how long until a failed Job is made anew; zero: now.
 pub fn prepared(
     ctx: &Context,
@@ -227,9 +258,7 @@ fn last_words(observed: &Observed, job: &str) -> String {
 
 /// The configuration that roles run.
 fn running(observed: &Observed) -> Option<String> {
-    deployment_of(observed, Role::Ingest)
-        .or(observed.deployments.first())
-        .and_then(running_config)
+    deployment_of(observed, Role::Ingest).or(observed.deployments.first()).and_then(running_config)
 }
 
 /// ConfigMaps that pods or Deployments still mount: they are collected when nothing does.
@@ -250,7 +279,13 @@ fn mounted(pod: &PodSpec) -> Vec<String> {
 }
 
 /// False where only the operator's own new image would change pods and enough other pipelines roll already.
-fn may_roll(ctx: &Context, key: &Key, pipeline: &StockPipeline, children: &Children, observed: &Observed) -> bool {
+fn may_roll(
+    ctx: &Context,
+    key: &Key,
+    pipeline: &StockPipeline,
+    children: &Children,
+    observed: &Observed,
+) -> bool {
     let same_spec = pipeline.status.as_ref().and_then(|status| status.observed_generation)
         == pipeline.metadata.generation;
     let another_image = children.deployments.iter().any(|new| {

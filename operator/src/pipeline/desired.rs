@@ -97,4 +97,16 @@ pub enum Invalid {
         /// The field that names it.
         field: String,
     },
+    /// A ConfigMap is there without what is looked for in it.
+    #[error(
+        "ConfigMap {name}, which {field} names, has no key {key}: add it, or name another ConfigMap or key"
+    )]
+    MissingKey {
+        /// Its name.
+        name: String,
+        /// The key.
+        key: String,
+        /// The field that names it.
+        field: String,
+    },
 }

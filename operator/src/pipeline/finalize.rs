@@ -103,7 +103,9 @@ pub async fn clean_up(
     }
     delete_runs(ctx, key, pipeline).await?;
     match take_down(ctx, key, pipeline, observed, job).await {
-        Err(Failure::Apply(ApplyError::Forbidden { message, .. })) if message.contains("being terminated") => {
+        Err(Failure::Apply(ApplyError::Forbidden { message, .. }))
+            if message.contains("being terminated") =>
+        {
             Ok(Next::Retain("its namespace is being deleted, where no Job can run any more"))
         }
         Err(failure) => Err(failure),

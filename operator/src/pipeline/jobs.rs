@@ -49,7 +49,10 @@ mod tests {
     fn a_job_is_told_by_its_conditions() {
         let job = |conditions: serde_json::Value| -> Vec<Job> {
             let status = json!({"conditions": conditions, "active": 0});
-            vec![serde_json::from_value(json!({"metadata": {"name": "a", "uid": "u"}, "status": status})).unwrap()]
+            vec![
+                serde_json::from_value(json!({"metadata": {"name": "a", "uid": "u"}, "status": status}))
+                    .unwrap(),
+            ]
         };
         let at = "2026-01-02T03:04:05Z";
         assert_eq!(outcome(&[], "a"), Outcome::Absent);

@@ -69,7 +69,7 @@ fn progressing(seen: &Seen<'_>, roles: &[RoleState]) -> Said {
     if seen.pipeline.metadata.deletion_timestamp.is_some() {
         return yes("Deleting", "roles are stopped, then what the pipeline made is deleted");
     }
-    if seen.preparation == Preparation::Running {
+    if seen.preparation == Preparation::Running && !is_stopped(seen) {
         return yes("Initialising", "topic, directories and tables are being made or checked");
     }
     if let Some(why) = seen.waiting {

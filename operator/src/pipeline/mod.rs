@@ -42,7 +42,7 @@ use kube::runtime::controller::Action;
 use kube::{Resource as _, ResourceExt as _};
 
 use self::context::{Context, Key};
-use self::converge::{Converged, Failure, converge, running_roles};
+use self::converge::{Converged, Failure, converge, last_preparation, running_roles};
 use self::finalize::Next;
 use self::observe::{Observed, observe};
 use self::publish::{publish, publish_unreadable};
@@ -99,7 +99,10 @@ impl Error {
 }
 
 /// One pass over one pipeline.
-pub async fn reconcile(object: Arc<DeserializeGuard<StockPipeline>>, ctx: Arc<Context>) -> Result<Action, Error> {
+pub async fn reconcile(
+    object: Arc<DeserializeGuard<StockPipeline>>,
+    ctx: Arc<Context>,
+) -> Result<Action, Error> {
     let key = (object.namespace().unwrap_or_default(), object.name_any());
     let pass = async {
         match &object.0 {
@@ -198,12 +201,13 @@ async fn tell(
         pods: &observed.pods,
         events: &observed.events,
         heard: &observed.heard,
-        preparation: done.map_or(Preparation::Unknown, |done| done.preparation.clone()),
+        preparation: done.map_or_else(|| last_preparation(observed), |done| done.preparation.clone()),
         problem: failure.map(|failure| failure.problem(pipeline)),
         waiting: done.and_then(|done| done.waiting),
         scaling: done.and_then(|done| done.scaling.clone()),
     };
     let status = status(&seen, ctx.now());
+    ctx.metrics.stated("StockPipeline", &format!("{}/{}", key.0, key.1), &status.conditions);
     if holds(&status.conditions, "Ready") && !holds(&status.conditions, "Progressing") {
         ctx.rollouts.done(key);
     }

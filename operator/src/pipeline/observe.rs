@@ -53,7 +53,8 @@ pub async fn observe(ctx: &Context, namespace: &str, name: &str, uid: &str) -> R
     let applier = applier(ctx, namespace);
     let (live, all) =
         futures::try_join!(applier.read(&kinds, &selector), list_pods(ctx, namespace, &selector))?;
-    let (training, pods): (Vec<Pod>, Vec<Pod>) = all.into_iter().partition(|pod| pod.labels().contains_key(RUN));
+    let (training, pods): (Vec<Pod>, Vec<Pod>) =
+        all.into_iter().partition(|pod| pod.labels().contains_key(RUN));
     let roles: Vec<Pod> = pods.iter().filter(|pod| is_of_role(pod)).cloned().collect();
     let (events, heard) = futures::join!(
         warnings(ctx, namespace, roles.iter().any(|pod| !pods::is_ready(pod))),

@@ -27,11 +27,13 @@ pub async fn publish(
     if !is_due(pipeline.status.as_ref(), &status, last, now) {
         return Ok(());
     }
+    // When trainings start is the training controller's to say: what is left out here is not taken from it.
+    let applied = StockPipelineStatus { last_scheduled: None, next_training: None, ..status.clone() };
     let object = json!({
         "apiVersion": crds::API_VERSION,
         "kind": "StockPipeline",
         "metadata": {"name": key.1, "uid": uid},
-        "status": status,
+        "status": applied,
     });
     let api: Api<StockPipeline> = Api::namespaced(ctx.client.clone(), &key.0);
     let params = PatchParams::apply(PIPELINE_MANAGER).force();
@@ -47,13 +49,19 @@ pub async fn publish(
 }
 
 /// Tells of a pipeline whose spec this release cannot read: everything that runs goes on as it is.
-pub async fn publish_unreadable(ctx: &Context, key: &Key, invalid: &InvalidObject) -> Result<(), kube::Error> {
+pub async fn publish_unreadable(
+    ctx: &Context,
+    key: &Key,
+    invalid: &InvalidObject,
+) -> Result<(), kube::Error> {
     let resource = ApiResource::erase::<StockPipeline>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(ctx.client.clone(), &key.0, &resource);
     let Some(object) = api.get_opt(&key.1).await? else { return Ok(()) };
     let before = conditions_of(&object.data);
-    let message =
-        format!("the spec cannot be read: {}; correct it, or install the CRDs of this release", invalid.error);
+    let message = format!(
+        "the spec cannot be read: {}; correct it, or install the CRDs of this release",
+        invalid.error
+    );
     let said = vec![
         Said::new("Ready", false, "InvalidSpec", &message),
         Said::new("Degraded", true, "InvalidSpec", &message),

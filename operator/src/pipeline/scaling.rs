@@ -129,7 +129,8 @@ fn silent(memory: &mut Memory, current: i32, now: Timestamp) -> Verdict {
     (memory.above_since, memory.below_since) = (None, None);
     let last = memory.heard.or(memory.began).unwrap_or(now);
     if now.duration_since(last) >= SILENCE {
-        let message = "no ingest pod told its lag for 5 minutes: replicas stay as they are; look at the ingest pods";
+        let message =
+            "no ingest pod told its lag for 5 minutes: replicas stay as they are; look at the ingest pods";
         return Verdict::new(current, false, "NoSignal", message);
     }
     Verdict::new(current, true, "Waiting", "ingest pods have not told their lag yet")
@@ -139,11 +140,23 @@ fn since(holds: bool, before: Option<Timestamp>, now: Timestamp) -> Option<Times
     holds.then(|| before.unwrap_or(now))
 }
 
-fn step(memory: &mut Memory, signal: Signal, current: i32, (least, most): (i32, i32), now: Timestamp) -> Verdict {
-    let passed = |since: Option<Timestamp>, wait| since.is_some_and(|since| now.duration_since(since) >= wait);
+fn step(
+    memory: &mut Memory,
+    signal: Signal,
+    current: i32,
+    (least, most): (i32, i32),
+    now: Timestamp,
+) -> Verdict {
+    let passed =
+        |since: Option<Timestamp>, wait| since.is_some_and(|since| now.duration_since(since) >= wait);
     if passed(memory.above_since, OUT_AFTER) {
         if current >= most {
-            return Verdict::new(current, true, "AtMaximum", "the lag is above its target with as many pods as allowed");
+            return Verdict::new(
+                current,
+                true,
+                "AtMaximum",
+                "the lag is above its target with as many pods as allowed",
+            );
         }
         if memory.lag_at_last_step.is_some_and(|before| signal.lag > before * HELPED) {
             let message = "the lag is above its target, and the last pods that were added did not help: \
@@ -152,14 +165,24 @@ fn step(memory: &mut Memory, signal: Signal, current: i32, (least, most): (i32, 
         }
         memory.lag_at_last_step = Some(signal.lag);
         memory.above_since = None;
-        return Verdict::new(current.saturating_mul(2).min(most), true, "ScaledOut", "the lag was above its target");
+        return Verdict::new(
+            current.saturating_mul(2).min(most),
+            true,
+            "ScaledOut",
+            "the lag was above its target",
+        );
     }
     if passed(memory.below_since, IN_AFTER) && current > least {
         memory.below_since = None;
         return Verdict::new(current - 1, true, "ScaledIn", "the lag was far below its target");
     }
     if memory.above_since.is_some() {
-        return Verdict::new(current, true, "AboveTarget", "the lag is above its target; pods are added if it stays there");
+        return Verdict::new(
+            current,
+            true,
+            "AboveTarget",
+            "the lag is above its target; pods are added if it stays there",
+        );
     }
     Verdict::new(current, true, "Steady", "the lag is at its target or below")
 }
@@ -261,7 +284,8 @@ mod tests {
     #[test]
     fn bounds_hold_whatever_was_there() {
         let spec = Autoscaling { min_replicas: 3, max_replicas: 64, ..Autoscaling::default() };
-        let decided = |current| decide(&spec, 4, current, lag(0.0), &Memory::default(), Timestamp::UNIX_EPOCH).1;
+        let decided =
+            |current| decide(&spec, 4, current, lag(0.0), &Memory::default(), Timestamp::UNIX_EPOCH).1;
         assert_eq!((decided(1).replicas, decided(50).replicas), (3, 4));
     }
 
@@ -275,7 +299,10 @@ mod tests {
         let one = heard(json!([{"partition": 0, "phase": "running", "lag_seconds": 3.5}]));
         let two = heard(json!([{"partition": 1, "phase": "restoring", "lag_seconds": 0.0}]));
         let silent = Heard { pod: "q".into(), role: "ingest".into(), status: None };
-        assert_eq!(signal(&[one.clone(), silent.clone()], 2), Some(Signal { lag: 3.5, restoring: false, complete: false }));
+        assert_eq!(
+            signal(&[one.clone(), silent.clone()], 2),
+            Some(Signal { lag: 3.5, restoring: false, complete: false })
+        );
         assert_eq!(signal(&[one, two], 2), Some(Signal { lag: 3.5, restoring: true, complete: true }));
         assert_eq!(signal(&[silent], 2), None);
     }

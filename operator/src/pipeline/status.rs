@@ -95,7 +95,8 @@ pub struct RoleState {
 pub fn status(seen: &Seen<'_>, now: Timestamp) -> StockPipelineStatus {
     let before = seen.pipeline.status.clone().unwrap_or_default();
     let generation = seen.pipeline.metadata.generation;
-    let states: Vec<RoleState> = seen.roles.iter().map(|(role, wanted)| state(seen, *role, *wanted)).collect();
+    let states: Vec<RoleState> =
+        seen.roles.iter().map(|(role, wanted)| state(seen, *role, *wanted)).collect();
     let said = judge::conditions(seen, &states, trouble(seen).as_ref());
     let horizon = seen.pipeline.spec.predictor.horizons.first().copied().unwrap_or(1);
     let model = before.model.as_ref().filter(|_| seen.pipeline.spec.predictor.enabled);
@@ -112,7 +113,9 @@ pub fn status(seen: &Seen<'_>, now: Timestamp) -> StockPipelineStatus {
 
 fn deployment<'a>(seen: &Seen<'a>, role: &str) -> Option<&'a Deployment> {
     let label = "app.kubernetes.io/component";
-    seen.deployments.iter().find(|deployment| deployment.labels().get(label).is_some_and(|found| found == role))
+    seen.deployments
+        .iter()
+        .find(|deployment| deployment.labels().get(label).is_some_and(|found| found == role))
 }
 
 fn state(seen: &Seen<'_>, role: Role, wanted: i32) -> RoleState {
@@ -135,8 +138,12 @@ fn state(seen: &Seen<'_>, role: Role, wanted: i32) -> RoleState {
 
 /// The gravest trouble of any pod, or of making it.
 fn trouble(seen: &Seen<'_>) -> Option<Trouble> {
-    let of_roles: Vec<Pod> =
-        seen.pods.iter().filter(|pod| Role::ALL.iter().any(|role| role.name() == pods::role(pod))).cloned().collect();
+    let of_roles: Vec<Pod> = seen
+        .pods
+        .iter()
+        .filter(|pod| Role::ALL.iter().any(|role| role.name() == pods::role(pod)))
+        .cloned()
+        .collect();
     let not_created = seen.deployments.iter().filter_map(|deployment| {
         let role = deployment.labels().get("app.kubernetes.io/component").map_or("pod", String::as_str);
         let conditions = deployment.status.iter().flat_map(|status| status.conditions.iter().flatten());
@@ -162,7 +169,8 @@ pub fn running_config(deployment: &Deployment) -> Option<String> {
 
 fn ingest(seen: &Seen<'_>, states: &[RoleState], before: Option<&IngestStatus>) -> IngestStatus {
     let role = Role::Ingest.name();
-    let (wanted, ready, _) = states.iter().find(|state| state.name == role).map_or((0, 0, 0), |state| state.pods);
+    let (wanted, ready, _) =
+        states.iter().find(|state| state.name == role).map_or((0, 0, 0), |state| state.pods);
     let replicas = deployment(seen, role).and_then(|found| found.status.as_ref()?.replicas).unwrap_or(0);
     let selector = labels::selector(&seen.pipeline.name_any(), role);
     let selector: Vec<String> = selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -189,9 +197,8 @@ pub fn is_due(
     if old == new {
         return false;
     }
-    let waited = last.is_none_or(|last| {
-        now.duration_since(last).unsigned_abs() >= VOLATILE_EVERY || now < last
-    });
+    let waited =
+        last.is_none_or(|last| now.duration_since(last).unsigned_abs() >= VOLATILE_EVERY || now < last);
     waited || steady(old) != steady(new)
 }
 

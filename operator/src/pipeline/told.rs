@@ -53,7 +53,12 @@ fn instant(value: &Value) -> Option<Timestamp> {
 
 /// Which models serve for that horizon; `before` where no predictor was heard. It is read again at every look and
 /// changes only where something but the time of the look does.
-pub fn model(heard: &[Heard], horizon: i32, before: Option<&ModelStatus>, now: Timestamp) -> Option<ModelStatus> {
+pub fn model(
+    heard: &[Heard],
+    horizon: i32,
+    before: Option<&ModelStatus>,
+    now: Timestamp,
+) -> Option<ModelStatus> {
     let served = of_role(heard, "predictor")
         .flat_map(|status| status["predictor"]["served"].as_array().into_iter().flatten())
         .find(|served| served["horizon"] == horizon);
@@ -125,7 +130,10 @@ mod tests {
     }
 
     fn lag(seconds: f64) -> Option<i64> {
-        lag_seconds(&heard("ingest", json!({"ingest": {"partitions": [{"lag_seconds": 0.0}, {"lag_seconds": seconds}]}})))
+        lag_seconds(&heard(
+            "ingest",
+            json!({"ingest": {"partitions": [{"lag_seconds": 0.0}, {"lag_seconds": seconds}]}}),
+        ))
     }
 
     #[test]
@@ -146,7 +154,8 @@ mod tests {
     #[test]
     fn a_model_that_stays_is_not_observed_again() {
         let say = |version: i64| {
-            let served = json!([{"horizon": 1, "champion": version, "live": {"skill": 0.01234}}, {"horizon": 5}]);
+            let served =
+                json!([{"horizon": 1, "champion": version, "live": {"skill": 0.01234}}, {"horizon": 5}]);
             heard("predictor", json!({"predictor": {"served": served}}))
         };
         let at = |second| Timestamp::from_second(second).unwrap();

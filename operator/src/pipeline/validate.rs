@@ -4,26 +4,49 @@
 use crds::StockPipeline;
 use crds::validate::{Kind, problems, with_defaults};
 
-use super::dereference::references;
 use super::desired::{Dereferenced, Invalid};
+use super::references::{self, Reference, references};
 
 /// The pipeline with all defaults, where it is valid and everything it names is there.
 pub fn validate(pipeline: &StockPipeline, found: &Dereferenced) -> Result<StockPipeline, Invalid> {
     let pipeline = defaulted(pipeline)?;
-    for reference in references(&pipeline) {
-        let name = reference.name.clone();
-        let missing = |name| Invalid::Missing { kind: reference.kind, name, field: reference.field.to_owned() };
-        if reference.kind == "Secret" {
-            found.secrets.get(&name).and_then(Option::as_ref).ok_or_else(|| missing(name.clone()))?;
-        } else {
-            let map = found.config_maps.get(&name).and_then(Option::as_ref);
-            let (_, data) = map.ok_or_else(|| missing(name.clone()))?;
-            if let Some(key) = reference.keys.iter().find(|key| !data.contains_key(*key)) {
-                return Err(missing(format!("{name}, key {key},")));
-            }
+    for Reference { kind, name, field } in references(&pipeline) {
+        let there = match kind {
+            references::Kind::Secret => found.secrets.get(&name).is_some_and(Option::is_some),
+            references::Kind::ConfigMap => found.config_maps.get(&name).is_some_and(Option::is_some),
+        };
+        if !there {
+            return Err(Invalid::Missing { kind: kind.name(), name, field: field.to_owned() });
         }
     }
-    Ok(pipeline)
+    match keys(&pipeline).into_iter().find(|(map, key, _)| !has_key(found, map, key)) {
+        Some((map, key, field)) => {
+            Err(Invalid::MissingKey { name: map.to_owned(), key: key.to_owned(), field: field.to_owned() })
+        }
+        None => Ok(pipeline),
+    }
+}
+
+/// Keys that ConfigMaps must have: the map, the key, the field that names it. What is in Secrets is never read.
+fn keys(pipeline: &StockPipeline) -> Vec<(&str, &str, &'static str)> {
+    let (kafka, hdfs) = (&pipeline.spec.source.kafka, &pipeline.spec.lake.hdfs);
+    let holidays = pipeline.spec.calendar.as_ref().and_then(|calendar| calendar.holidays_ref.as_ref());
+    let kafka =
+        kafka.config_map_ref.iter().map(|map| (&*map.name, &*map.key, "spec.source.kafka.configMapRef"));
+    let holidays = holidays.into_iter().map(|map| (&*map.name, &*map.key, "spec.calendar.holidaysRef"));
+    let sites = ["core-site.xml", "hdfs-site.xml"];
+    let hdfs_map = hdfs.config_map_ref.iter();
+    let sites =
+        hdfs_map.flat_map(move |map| sites.map(|key| (&*map.name, key, "spec.lake.hdfs.configMapRef")));
+    let krb5 = hdfs.kerberos.iter().map(|kerberos| {
+        (&*kerberos.krb5_config_map_ref.name, "krb5.conf", "spec.lake.hdfs.kerberos.krb5ConfigMapRef")
+    });
+    kafka.chain(holidays).chain(sites).chain(krb5).collect()
+}
+
+fn has_key(found: &Dereferenced, map: &str, key: &str) -> bool {
+    let map = found.config_maps.get(map).and_then(Option::as_ref);
+    map.is_some_and(|(_, data)| data.contains_key(key))
 }
 
 /// The pipeline with the defaults of this release: a field that is newer than the server's CRD has none there.
