@@ -183,7 +183,8 @@ pub fn manifests(name: &str, own_namespace: &str, watched: &[String]) -> String 
 
 /// One role. Every rule says above it which code needs it, which no serialiser can write.
 fn role(text: &mut String, kind: &str, name: &str, namespace: Option<&str>, scope: Scope) {
-    let place = namespace.map(|namespace| format!("  namespace: {}\n", quoted(namespace))).unwrap_or_default();
+    let place =
+        namespace.map(|namespace| format!("  namespace: {}\n", quoted(namespace))).unwrap_or_default();
     // Writing to a String cannot fail.
     let _ = write!(
         text,
@@ -258,7 +259,10 @@ mod tests {
         };
         let cluster = read(&manifests("the-operator", "its-own", &[]));
         let role: ClusterRole = serde_json::from_value(cluster[0].clone()).unwrap();
-        assert_eq!((role.rules, role.metadata.name.as_deref()), (Some(rules(Scope::Watched)), Some("the-operator")));
+        assert_eq!(
+            (role.rules, role.metadata.name.as_deref()),
+            (Some(rules(Scope::Watched)), Some("the-operator"))
+        );
         let leader: Role = serde_json::from_value(cluster[1].clone()).unwrap();
         assert_eq!(leader.rules, Some(rules(Scope::Own)));
         assert_eq!(leader.metadata.namespace.as_deref(), Some("its-own"));
@@ -266,8 +270,10 @@ mod tests {
 
         let watched = ["east".to_owned(), "west".to_owned()];
         let namespaced = read(&manifests("the-operator", "its-own", &watched));
-        let places: Vec<_> =
-            namespaced.iter().map(|r| (r["kind"].as_str().unwrap(), r["metadata"]["namespace"].as_str().unwrap())).collect();
+        let places: Vec<_> = namespaced
+            .iter()
+            .map(|r| (r["kind"].as_str().unwrap(), r["metadata"]["namespace"].as_str().unwrap()))
+            .collect();
         assert_eq!(places, [("Role", "east"), ("Role", "west"), ("Role", "its-own")]);
         assert!(namespaced[..2].iter().all(|r| r["rules"] == cluster[0]["rules"]));
     }

@@ -4,7 +4,9 @@
 //! when it changes. Secrets of the image's registry are not in it: the kubelet reads them, a pod mounts none.
 
 use crds::StockPipeline;
-use crds::pipeline::{Calendar, Cassandra, Dashboard, FeatureStore, Hdfs, Kafka, Kerberos, Lake, Security, Source};
+use crds::pipeline::{
+    Calendar, Cassandra, Dashboard, FeatureStore, Hdfs, Kafka, Kerberos, Lake, Security, Source,
+};
 use crds::reference::{ConfigMapKeyRef, ConfigMapRef, SecretRef};
 
 use super::desired::Role;
@@ -94,8 +96,11 @@ pub fn references(pipeline: &StockPipeline) -> Vec<Reference> {
         found.push(Reference::secret("spec.lake.hdfs.kerberos.keytabSecretRef", keytab_secret_ref));
         found.push(Reference::config_map("spec.lake.hdfs.kerberos.krb5ConfigMapRef", krb5_config_map_ref));
     }
-    found.extend(cassandra_secret.iter().map(|r| Reference::secret("spec.featureStore.cassandra.secretRef", r)));
-    found.extend(cassandra_ca.iter().map(|r| Reference::secret("spec.featureStore.cassandra.caSecretRef", r)));
+    found.extend(
+        cassandra_secret.iter().map(|r| Reference::secret("spec.featureStore.cassandra.secretRef", r)),
+    );
+    found
+        .extend(cassandra_ca.iter().map(|r| Reference::secret("spec.featureStore.cassandra.caSecretRef", r)));
     if let Some(Calendar { kind: _, time_zone: _, open: _, close: _, holidays_ref }) = &spec.calendar {
         found.extend(holidays_ref.iter().map(|r| Reference::key("spec.calendar.holidaysRef", r)));
     }
@@ -112,8 +117,9 @@ mod tests {
     use super::*;
 
     fn pipeline(spec: &str) -> StockPipeline {
-        let text =
-            format!("apiVersion: stockpipe.dev/v1alpha1\nkind: StockPipeline\nmetadata: {{name: quotes}}\nspec:\n{spec}");
+        let text = format!(
+            "apiVersion: stockpipe.dev/v1alpha1\nkind: StockPipeline\nmetadata: {{name: quotes}}\nspec:\n{spec}"
+        );
         let file = File { name: "f".to_owned(), text };
         Manifest::load(&[file], &[], Bare::Pipeline, &|_: &str| None, true).unwrap().pipeline
     }
@@ -142,7 +148,8 @@ mod tests {
     /// Fields of the schema that are called a reference to something a pod can mount.
     fn count_references(schema: &serde_json::Value, name: &str) -> usize {
         let lower = name.to_lowercase();
-        let is_reference = ["secretref", "configmapref", "holidaysref"].iter().any(|end| lower.ends_with(end));
+        let is_reference =
+            ["secretref", "configmapref", "holidaysref"].iter().any(|end| lower.ends_with(end));
         let below = schema["properties"].as_object().into_iter().flatten();
         usize::from(is_reference) + below.map(|(name, schema)| count_references(schema, name)).sum::<usize>()
     }

@@ -4,3 +4,4 @@ mod builders;
 mod fake;
 mod lease;
 mod pipeline;
+mod training;

@@ -8,14 +8,16 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use k8s_openapi::api::networking::v1::{IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec};
+use k8s_openapi::api::networking::v1::{
+    IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::ADMIN_PORT;
 use super::deployment::roles;
 use super::identity::{CLEANUP, INIT};
 use super::servers::{Protocol, server_ports};
-use super::ADMIN_PORT;
 use crate::environment::Environment;
 use crate::labels;
 use crate::pipeline::desired::{Desired, Role};
@@ -62,7 +64,8 @@ pub fn needed(desired: &Desired, env: &Environment) -> Vec<Flow> {
         labels: labels::of_child(pipeline.name(), component),
     };
     let foreign = |namespace: &str| End::Pod { namespace: namespace.to_owned(), labels: BTreeMap::new() };
-    let admin = |why: String, from: End, to: End| Flow { why, from, to, port: ADMIN_PORT, protocol: Protocol::Tcp };
+    let admin =
+        |why: String, from: End, to: End| Flow { why, from, to, port: ADMIN_PORT, protocol: Protocol::Tcp };
     let serving: Vec<&str> = roles(pipeline).into_iter().map(Role::name).chain([TRAINER]).collect();
     let mut flows = Vec::new();
     for component in &serving {
@@ -99,14 +102,20 @@ pub fn admitted(policies: &[NetworkPolicy], flow: &Flow) -> bool {
     });
     let enters = passes(policies, &flow.to, "Ingress", |spec| {
         spec.ingress.iter().flatten().any(|rule| {
-            peers_match(rule.from.as_deref(), &flow.to, &flow.from) && ports_match(rule.ports.as_deref(), flow)
+            peers_match(rule.from.as_deref(), &flow.to, &flow.from)
+                && ports_match(rule.ports.as_deref(), flow)
         })
     });
     leaves && enters
 }
 
 /// Whether one end admits a connection in one direction.
-fn passes(policies: &[NetworkPolicy], end: &End, direction: &str, admits: impl Fn(&NetworkPolicySpec) -> bool) -> bool {
+fn passes(
+    policies: &[NetworkPolicy],
+    end: &End,
+    direction: &str,
+    admits: impl Fn(&NetworkPolicySpec) -> bool,
+) -> bool {
     let End::Pod { namespace, labels } = end else { return true };
     let mut selecting = policies
         .iter()
@@ -147,7 +156,9 @@ fn ports_match(ports: Option<&[NetworkPolicyPort]>, flow: &Flow) -> bool {
         Some(ports) => ports.iter().any(|port| {
             let number = match (&port.port, port.end_port) {
                 (None, _) => true,
-                (Some(IntOrString::Int(first)), last) => (*first..=last.unwrap_or(*first)).contains(&flow.port),
+                (Some(IntOrString::Int(first)), last) => {
+                    (*first..=last.unwrap_or(*first)).contains(&flow.port)
+                }
                 (Some(IntOrString::String(_)), _) => false,
             };
             number && port.protocol.as_deref().unwrap_or("TCP") == flow.protocol.name()
@@ -179,7 +190,8 @@ fn in_block(block: &IPBlock, address: IpAddr) -> bool {
 fn in_cidr(cidr: &str, address: IpAddr) -> bool {
     let Some((network, length)) = cidr.split_once('/') else { return false };
     let (Ok(network), Ok(length)) = (network.parse::<IpAddr>(), length.parse::<u32>()) else { return false };
-    let same = |a: u128, b: u128, bits: u32| length <= bits && (length == 0 || (a ^ b) >> (bits - length) == 0);
+    let same =
+        |a: u128, b: u128, bits: u32| length <= bits && (length == 0 || (a ^ b) >> (bits - length) == 0);
     match (network, address) {
         (IpAddr::V4(a), IpAddr::V4(b)) => same(u32::from(a).into(), u32::from(b).into(), 32),
         (IpAddr::V6(a), IpAddr::V6(b)) => same(a.into(), b.into(), 128),

@@ -87,9 +87,7 @@ fn spec_of(pipeline: &StockPipeline) -> Value {
 
 fn document(pipeline: &StockPipeline, spec: Value) -> String {
     let mut metadata = Map::from_iter([("name".to_owned(), json!(pipeline.name()))]);
-    for (key, value) in
-        [("namespace", &pipeline.metadata.namespace), ("uid", &pipeline.metadata.uid)]
-    {
+    for (key, value) in [("namespace", &pipeline.metadata.namespace), ("uid", &pipeline.metadata.uid)] {
         if let Some(value) = value {
             metadata.insert(key.to_owned(), json!(value));
         }

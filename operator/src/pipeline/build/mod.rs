@@ -242,7 +242,10 @@ where
         }
     }
     DynamicObject {
-        types: Some(TypeMeta { api_version: K::api_version(&()).into_owned(), kind: K::kind(&()).into_owned() }),
+        types: Some(TypeMeta {
+            api_version: K::api_version(&()).into_owned(),
+            kind: K::kind(&()).into_owned(),
+        }),
         metadata: object.meta().clone(),
         data,
     }

@@ -53,8 +53,8 @@ fn merge_list(list: &mut Value, patch: &[Value], by: &str) {
     }
     let Some(entries) = list.as_array_mut() else { return };
     for entry in patch {
-        let there = entries.iter_mut().find(|old| entry.get(by).is_some() && old.get(by) == entry.get(by));
-        match (there, entry) {
+        let there = entries.iter().position(|old| entry.get(by).is_some() && old.get(by) == entry.get(by));
+        match (there.and_then(|index| entries.get_mut(index)), entry) {
             (Some(old), Value::Object(fields)) => merge(old, fields),
             // Not an entry that can be told from others: the server says what it thinks of it.
             _ => entries.push(entry.clone()),
@@ -78,7 +78,12 @@ mod tests {
     fn each_kind_of_field_is_merged_in_its_way() {
         for (name, template, patch, wanted) in [
             ("a new field", json!({"a": 1}), json!({"b": {"c": 2}}), json!({"a": 1, "b": {"c": 2}})),
-            ("a deep field", json!({"s": {"a": 1, "b": 2}}), json!({"s": {"a": 3}}), json!({"s": {"a": 3, "b": 2}})),
+            (
+                "a deep field",
+                json!({"s": {"a": 1, "b": 2}}),
+                json!({"s": {"a": 3}}),
+                json!({"s": {"a": 3, "b": 2}}),
+            ),
             ("null removes", json!({"a": 1, "b": 2}), json!({"a": null}), json!({"b": 2})),
             ("plain lists are replaced", json!({"args": [1, 2]}), json!({"args": [3]}), json!({"args": [3]})),
             (
@@ -96,7 +101,12 @@ mod tests {
                 json!({"volumeMounts": [{"name": "big", "mountPath": "/tmp"}, {"name": "tmp", "mountPath": "/x"}]}),
                 json!({"volumeMounts": [{"name": "big", "mountPath": "/tmp"}, {"name": "tmp", "mountPath": "/x"}]}),
             ),
-            ("a wrong shape is passed on", json!({"containers": [{"name": "a"}]}), json!({"containers": ["b"]}), json!({"containers": [{"name": "a"}, "b"]})),
+            (
+                "a wrong shape is passed on",
+                json!({"containers": [{"name": "a"}]}),
+                json!({"containers": ["b"]}),
+                json!({"containers": [{"name": "a"}, "b"]}),
+            ),
             ("null below nothing", json!({}), json!({"spec": {"a": null}}), json!({"spec": {}})),
         ] {
             assert_eq!(merged(template, patch), wanted, "{name}");

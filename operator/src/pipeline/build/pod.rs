@@ -69,8 +69,13 @@ pub fn image<'a>(pipeline: &'a StockPipeline, env: &'a Environment) -> &'a str {
 }
 
 fn spec(pipeline: &StockPipeline, env: &Environment, pod: Pod<'_>) -> PodSpec {
-    let pull_secrets: Vec<LocalObjectReference> =
-        pipeline.spec.image.pull_secrets.iter().map(|s| LocalObjectReference { name: s.name.clone() }).collect();
+    let pull_secrets: Vec<LocalObjectReference> = pipeline
+        .spec
+        .image
+        .pull_secrets
+        .iter()
+        .map(|s| LocalObjectReference { name: s.name.clone() })
+        .collect();
     let Mounted { volumes, mounts } = pod.mounted;
     let container = Container {
         name: CONTAINER.to_owned(),
@@ -111,7 +116,10 @@ pub fn pod_security() -> PodSecurityContext {
         fs_group: Some(USER),
         // Volumes hold few files: no reason to walk them at every start.
         fs_group_change_policy: Some("OnRootMismatch".to_owned()),
-        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
+        seccomp_profile: Some(SeccompProfile {
+            type_: "RuntimeDefault".to_owned(),
+            ..SeccompProfile::default()
+        }),
         ..PodSecurityContext::default()
     }
 }

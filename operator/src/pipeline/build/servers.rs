@@ -47,9 +47,13 @@ pub fn server_ports(desired: &Desired) -> BTreeSet<(i32, Protocol)> {
 
     let named = hdfs.uri.iter().filter_map(|uri| port_of(uri));
     let sites = hdfs.config_map_ref.as_ref().and_then(|r| data(desired, &r.name));
-    ports.extend(named.chain(sites.into_iter().flat_map(|files| files.values().flat_map(|xml| site_ports(xml)))));
+    ports.extend(
+        named.chain(sites.into_iter().flat_map(|files| files.values().flat_map(|xml| site_ports(xml)))),
+    );
     ports.extend([NAME_NODE, DATA_NODE]);
-    ports.extend(spec.feature_store.cassandra.contact_points.iter().map(|at| port_of(at).unwrap_or(CASSANDRA)));
+    ports.extend(
+        spec.feature_store.cassandra.contact_points.iter().map(|at| port_of(at).unwrap_or(CASSANDRA)),
+    );
 
     let mut all: BTreeSet<_> = ports.into_iter().map(|port| (port, Protocol::Tcp)).collect();
     if hdfs.kerberos.is_some() {

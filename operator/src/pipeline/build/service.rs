@@ -12,7 +12,8 @@ use crate::pipeline::desired::{Desired, Role};
 pub fn dashboard(desired: &Desired) -> Service {
     let pipeline = &desired.pipeline;
     let asked = pipeline.spec.dashboard.service.clone().unwrap_or_default();
-    let mut metadata = metadata(pipeline, role_name(pipeline.name(), Role::Dashboard), Role::Dashboard.name());
+    let mut metadata =
+        metadata(pipeline, role_name(pipeline.name(), Role::Dashboard), Role::Dashboard.name());
     if !asked.annotations.is_empty() {
         metadata.annotations.get_or_insert_default().extend(asked.annotations);
     }

@@ -17,5 +17,9 @@ pub fn service_account(desired: &Desired) -> Option<ServiceAccount> {
     if !asked.annotations.is_empty() {
         metadata.annotations.get_or_insert_default().extend(asked.annotations);
     }
-    Some(ServiceAccount { metadata, automount_service_account_token: Some(false), ..ServiceAccount::default() })
+    Some(ServiceAccount {
+        metadata,
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    })
 }

@@ -24,19 +24,21 @@ pub fn strict<T: DeserializeOwned + Serialize>(field: &str, value: &Value) -> Re
 /// The first field of `given` that `known` does not have.
 fn lost(given: &Value, known: &Value) -> Option<String> {
     match (given, known) {
-        (Value::Object(given), known) => given.iter().filter(|(_, value)| !value.is_null()).find_map(|(key, value)| {
-            match known.get(key) {
-                Some(kept) => lost(value, kept).map(|below| format!(".{key}{below}")),
-                // A type leaves out what is empty.
-                None if value.as_array().is_some_and(Vec::is_empty) => None,
-                None => Some(format!(".{key}")),
-            }
-        }),
-        (Value::Array(given), Value::Array(known)) => given
-            .iter()
-            .zip(known)
-            .enumerate()
-            .find_map(|(index, (given, known))| lost(given, known).map(|below| format!("[{index}]{below}"))),
+        (Value::Object(given), known) => {
+            given.iter().filter(|(_, value)| !value.is_null()).find_map(|(key, value)| {
+                match known.get(key) {
+                    Some(kept) => lost(value, kept).map(|below| format!(".{key}{below}")),
+                    // A type leaves out what is empty.
+                    None if value.as_array().is_some_and(Vec::is_empty) => None,
+                    None => Some(format!(".{key}")),
+                }
+            })
+        }
+        (Value::Array(given), Value::Array(known)) => {
+            given.iter().zip(known).enumerate().find_map(|(index, (given, known))| {
+                lost(given, known).map(|below| format!("[{index}]{below}"))
+            })
+        }
         _ => None,
     }
 }
@@ -51,9 +53,11 @@ mod tests {
     #[test]
     fn fields_that_are_not_there_are_named() {
         let read = |value: Value| strict::<NetworkPolicyEgressRule>("f", &value);
-        let good = json!({"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 443, "protocol": "TCP"}]});
+        let good =
+            json!({"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 443, "protocol": "TCP"}]});
         assert_eq!(serde_json::to_value(read(good.clone()).unwrap()).unwrap(), good);
-        let wrong = read(json!({"to": [{"ipBlock": {"cidr": "10.0.0.0/8", "excpt": ["10.1.0.0/16"]}}]})).unwrap_err();
+        let wrong =
+            read(json!({"to": [{"ipBlock": {"cidr": "10.0.0.0/8", "excpt": ["10.1.0.0/16"]}}]})).unwrap_err();
         assert_eq!(wrong.path, "f.to[0].ipBlock.excpt");
         assert!(read(json!({"ports": 443})).unwrap_err().message.contains("write it as Kubernetes has it"));
     }

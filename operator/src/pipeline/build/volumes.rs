@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, EmptyDirVolumeSource, SecretVolumeSource, Volume, VolumeMount};
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, EmptyDirVolumeSource, SecretVolumeSource, Volume, VolumeMount,
+};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::identity::hash10;
@@ -69,8 +71,13 @@ pub fn mounted(config_map: &str, references: &[Reference]) -> Mounted {
         };
         all.add(volume, format!("{MOUNTS}/{below}/{name}"), true);
     }
-    let tmp = EmptyDirVolumeSource { size_limit: Some(Quantity(resources::TMP.to_owned())), ..Default::default() };
-    all.add(Volume { name: "tmp".to_owned(), empty_dir: Some(tmp), ..Volume::default() }, "/tmp".to_owned(), false);
+    let tmp =
+        EmptyDirVolumeSource { size_limit: Some(Quantity(resources::TMP.to_owned())), ..Default::default() };
+    all.add(
+        Volume { name: "tmp".to_owned(), empty_dir: Some(tmp), ..Volume::default() },
+        "/tmp".to_owned(),
+        false,
+    );
     all
 }
 
@@ -83,7 +90,9 @@ pub fn fingerprint(desired: &Desired, references: &[Reference]) -> String {
             let found = &desired.found;
             let stamp = match r.kind {
                 Kind::Secret => found.secrets.get(&r.name).and_then(Option::as_ref),
-                Kind::ConfigMap => found.config_maps.get(&r.name).and_then(Option::as_ref).map(|(stamp, _)| stamp),
+                Kind::ConfigMap => {
+                    found.config_maps.get(&r.name).and_then(Option::as_ref).map(|(stamp, _)| stamp)
+                }
             };
             let text = stamp.map(|s| format!("{}/{}", s.uid, s.resource_version)).unwrap_or_default();
             ((r.kind, r.name.as_str()), text)
@@ -97,7 +106,11 @@ pub fn fingerprint(desired: &Desired, references: &[Reference]) -> String {
 /// A volume has a DNS label for a name, an object may have a longer name with dots.
 fn volume_name(prefix: &str, name: &str) -> String {
     let plain = format!("{prefix}-{name}");
-    if plain.len() <= VOLUME_NAME && !name.contains('.') { plain } else { format!("{prefix}-x{}", hash10(name)) }
+    if plain.len() <= VOLUME_NAME && !name.contains('.') {
+        plain
+    } else {
+        format!("{prefix}-x{}", hash10(name))
+    }
 }
 
 fn secret_volume(name: String, secret: &str) -> Volume {

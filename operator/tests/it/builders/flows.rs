@@ -29,11 +29,12 @@ fn with_one_less(policies: &[NetworkPolicy]) -> Vec<(String, Vec<NetworkPolicy>)
     for (p, policy) in policies.iter().enumerate() {
         let spec = policy.spec.as_ref().unwrap();
         let name = policy.metadata.name.as_deref().unwrap();
-        let mut without = |what: String, change: &dyn Fn(&mut k8s_openapi::api::networking::v1::NetworkPolicySpec)| {
-            let mut set = policies.to_vec();
-            change(set[p].spec.as_mut().unwrap());
-            sets.push((format!("{name} {what}"), set));
-        };
+        let mut without =
+            |what: String, change: &dyn Fn(&mut k8s_openapi::api::networking::v1::NetworkPolicySpec)| {
+                let mut set = policies.to_vec();
+                change(set[p].spec.as_mut().unwrap());
+                sets.push((format!("{name} {what}"), set));
+            };
         for r in 0..spec.ingress.iter().flatten().count() {
             without(format!("ingress {r}"), &|s| drop(s.ingress.as_mut().unwrap().remove(r)));
         }
@@ -67,7 +68,7 @@ fn every_needed_connection_is_admitted() {
 
 #[test]
 fn each_rule_is_there_for_a_connection_that_needs_it() {
-    let desired = of("Full");
+    let desired = desired_without_monitor(of("Full"));
     let policies = children(&desired).network_policies;
     let mut flows = needed(&desired, &environment());
     // What the pipeline itself adds is needed by somebody whom only its author knows.
@@ -80,18 +81,17 @@ fn each_rule_is_there_for_a_connection_that_needs_it() {
         protocol: Protocol::Tcp,
     });
     assert_eq!(cut(&policies, &flows), None);
-    for (what, less) in with_one_less(&policies) {
-        // Prometheus may ask from every namespace, the operator's among them.
-        if what != "quotes-workers ingress 0" {
-            assert!(cut(&less, &flows).is_some(), "nothing needs {what}");
-        }
-    }
-    let unwatched = of("Full");
-    let quiet = desired_without_monitor(unwatched);
-    let (policies, flows) = (children(&quiet).network_policies, needed(&quiet, &environment()));
     let less = with_one_less(&policies);
-    let (_, set) = less.iter().find(|(what, _)| what == "quotes-workers ingress 0").unwrap();
-    assert_eq!(cut(set, &flows).unwrap().why, "the operator asks ingest");
+    assert_eq!(less.len(), 11, "three ways in, eight ports out");
+    for (what, less) in less {
+        assert!(cut(&less, &flows).is_some(), "nothing needs {what}");
+    }
+    // Prometheus may ask from every namespace: with its rule, others are for nobody else.
+    let desired = of("Full");
+    let (policies, flows) = (children(&desired).network_policies, needed(&desired, &environment()));
+    let less = with_one_less(&policies);
+    let (_, set) = less.iter().find(|(what, _)| what == "quotes-workers ingress 1").unwrap();
+    assert_eq!(cut(set, &flows).unwrap().why, "Prometheus asks ingest");
 }
 
 fn desired_without_monitor(mut desired: Desired) -> Desired {
@@ -103,7 +103,8 @@ fn desired_without_monitor(mut desired: Desired) -> Desired {
 fn what_nobody_needs_is_refused() {
     let desired = desired_without_monitor(of("Full"));
     let policies = children(&desired).network_policies;
-    let ours = |role: &str| End::Pod { namespace: "trading".to_owned(), labels: labels::of_child("quotes", role) };
+    let ours =
+        |role: &str| End::Pod { namespace: "trading".to_owned(), labels: labels::of_child("quotes", role) };
     let stranger = |namespace: &str| End::Pod { namespace: namespace.to_owned(), labels: BTreeMap::new() };
     let outside = |address: &str| End::Outside(address.parse().unwrap());
     for (why, from, to, port, protocol) in [
@@ -128,7 +129,10 @@ fn what_nobody_needs_is_refused() {
 #[test]
 fn other_pods_are_left_alone() {
     let policies = children(&of("Full")).network_policies;
-    let other = |namespace: &str| End::Pod { namespace: namespace.to_owned(), labels: labels::of_child("other", "ingest") };
+    let other = |namespace: &str| End::Pod {
+        namespace: namespace.to_owned(),
+        labels: labels::of_child("other", "ingest"),
+    };
     for namespace in ["trading", "elsewhere"] {
         let flow = Flow {
             why: String::new(),
@@ -143,7 +147,8 @@ fn other_pods_are_left_alone() {
 
 #[test]
 fn an_extra_rule_with_a_slip_is_refused_by_name() {
-    let spec = format!("{SERVERS}  networkPolicy: {{mode: Full, extraEgress: [{{}}, {{port: [{{port: 1}}]}}]}}\n");
+    let spec =
+        format!("{SERVERS}  networkPolicy: {{mode: Full, extraEgress: [{{}}, {{port: [{{port: 1}}]}}]}}\n");
     let wrong = operator::pipeline::build::build(&desired(pipeline(&spec)), &environment()).unwrap_err();
     let Invalid::Spec(problems) = &wrong else { panic!("{wrong}") };
     assert_eq!(problems[0].path, "spec.networkPolicy.extraEgress[1].port");

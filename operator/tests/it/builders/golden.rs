@@ -51,7 +51,9 @@ const SECURED: &str = r#"
 fn cases() -> Vec<(&'static str, Desired)> {
     let plain = || desired(pipeline(SERVERS));
     let stopped = || {
-        let text = format!("{SERVERS}  operation: {{stopped: true}}\n  ingest: {{replicas: 2}}\n  networkPolicy: {{mode: None}}\n");
+        let text = format!(
+            "{SERVERS}  operation: {{stopped: true}}\n  ingest: {{replicas: 2}}\n  networkPolicy: {{mode: None}}\n"
+        );
         desired(pipeline(&text))
     };
     vec![
@@ -112,14 +114,21 @@ fn every_object_is_as_its_file_says() {
                 fs::write(directory.join(name), format!("{object:#}\n")).unwrap();
             }
         }
-        let mut files: Vec<String> =
-            fs::read_dir(&directory).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+        let mut files: Vec<String> = fs::read_dir(&directory)
+            .unwrap()
+            .map(|f| f.unwrap().file_name().into_string().unwrap())
+            .collect();
         files.sort();
         let names: Vec<String> = built.keys().cloned().collect();
         assert_eq!(files, names, "the objects of case {case}");
         for (name, object) in &built {
             let text = fs::read_to_string(directory.join(name)).unwrap();
-            differences(&format!("{case}/{name} "), &serde_json::from_str(&text).unwrap(), object, &mut found);
+            differences(
+                &format!("{case}/{name} "),
+                &serde_json::from_str(&text).unwrap(),
+                object,
+                &mut found,
+            );
         }
     }
     assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
@@ -127,7 +136,8 @@ fn every_object_is_as_its_file_says() {
 
 #[test]
 fn a_difference_is_seen_and_named() {
-    let (wanted, mut got) = (serde_json::json!({"a": [{"b": 1}]}), serde_json::json!({"a": [{"b": 1}], "c": 2}));
+    let (wanted, mut got) =
+        (serde_json::json!({"a": [{"b": 1}]}), serde_json::json!({"a": [{"b": 1}], "c": 2}));
     got["a"][0]["b"] = 2.into();
     let mut found = Vec::new();
     differences("o", &wanted, &got, &mut found);

@@ -14,7 +14,13 @@ use super::{children, desired, objects};
 
 /// Names that other objects have: short, with dots, longer than a volume's name may be.
 fn object_name() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z]{1,4}", "[a-z]{1,4}\\.[a-z]{1,4}", "[a-z]{64,253}", Just("manifest".to_owned()), Just("tmp".to_owned())]
+    prop_oneof![
+        "s[a-z]{0,3}",
+        "s[a-z]{0,3}\\.[a-z]{1,4}",
+        "s[a-z]{63,252}",
+        Just("manifest".to_owned()),
+        Just("tmp".to_owned())
+    ]
 }
 
 /// Overrides of every shape that is merged in its own way, and some that attack what must hold.
@@ -65,7 +71,20 @@ fn choice() -> impl Strategy<Value = Choice> {
     (named, counted, rest).prop_map(|((name, secrets, maps), (partitions, replicas, dashboards), rest)| {
         let (flags, mode, overrides, labels, held, cleanup) = rest;
         let replicas = replicas.min(partitions);
-        Choice { name, partitions, replicas, dashboards, secrets, maps, flags, mode, overrides, labels, held, cleanup }
+        Choice {
+            name,
+            partitions,
+            replicas,
+            dashboards,
+            secrets,
+            maps,
+            flags,
+            mode,
+            overrides,
+            labels,
+            held,
+            cleanup,
+        }
     })
 }
 
@@ -93,7 +112,10 @@ impl Choice {
             ),
             _ => String::new(),
         };
-        let auth = self.secrets[3].as_ref().map(|n| format!(", auth: {{secretRef: {{name: {n}}}}}")).unwrap_or_default();
+        let auth = self.secrets[3]
+            .as_ref()
+            .map(|n| format!(", auth: {{secretRef: {{name: {n}}}}}"))
+            .unwrap_or_default();
         let Choice { partitions, replicas, dashboards, mode, flags, .. } = self;
         let mut spec = format!(
             "  source: {{keyed: {keyed}, kafka: {{{kafka}, topic: {{partitions: {partitions}}}, security: {{protocol: SSL{user}{ca}}}}}}}\n  \
@@ -123,7 +145,9 @@ impl Choice {
             let _ = writeln!(spec, "  podOverrides: {patch}");
         }
         if self.labels {
-            spec.push_str("  metadata: {labels: {app.kubernetes.io/component: mine, team: a}, annotations: {a: b}}\n");
+            spec.push_str(
+                "  metadata: {labels: {app.kubernetes.io/component: mine, team: a}, annotations: {a: b}}\n",
+            );
         }
         spec
     }
@@ -163,7 +187,11 @@ fn kind(object: &DynamicObject) -> &str {
 
 fn is_label(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    !name.is_empty() && name.len() <= 63 && name.chars().all(inner) && !name.starts_with('-') && !name.ends_with('-')
+    !name.is_empty()
+        && name.len() <= 63
+        && name.chars().all(inner)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
 }
 
 fn has_null(value: &Value) -> bool {
@@ -180,10 +208,14 @@ fn check_workload(object: &DynamicObject) {
     let name = object.metadata.name.as_deref().unwrap();
     let labels = labels_at(object, "/spec/template/metadata/labels").unwrap();
     if let Some(selector) = labels_at(object, "/spec/selector/matchLabels") {
-        assert!(!selector.is_empty() && is_within(&selector, &labels), "{name}: {selector:?} does not select {labels:?}");
+        assert!(
+            !selector.is_empty() && is_within(&selector, &labels),
+            "{name}: {selector:?} does not select {labels:?}"
+        );
     }
     let pod = object.data.pointer("/spec/template/spec").unwrap();
-    let volumes: Vec<&str> = pod["volumes"].as_array().unwrap().iter().map(|v| v["name"].as_str().unwrap()).collect();
+    let volumes: Vec<&str> =
+        pod["volumes"].as_array().unwrap().iter().map(|v| v["name"].as_str().unwrap()).collect();
     assert!(volumes.iter().all(|volume| is_label(volume)), "{name}: {volumes:?}");
     assert_eq!(volumes.iter().collect::<BTreeSet<_>>().len(), volumes.len(), "{name}: {volumes:?}");
     let mounts: Vec<&Value> = pod["containers"]
@@ -296,7 +328,8 @@ proptest! {
 fn each_change_restarts_what_it_concerns() {
     let build = |more: &str| {
         let desired = desired(super::pipeline(&format!("{}{more}", super::SERVERS)));
-        let templates: Vec<_> = children(&desired).deployments.into_iter().map(|d| d.spec.unwrap().template).collect();
+        let templates: Vec<_> =
+            children(&desired).deployments.into_iter().map(|d| d.spec.unwrap().template).collect();
         (templates, init_hash(&desired))
     };
     let plain = build("");

@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::{SERVERS, environment, objects};
 
 fn file(spec: &str) -> File {
-    let text =
-        format!("apiVersion: stockpipe.dev/v1alpha1\nkind: StockPipeline\nmetadata: {{name: quotes}}\nspec:\n{spec}");
+    let text = format!(
+        "apiVersion: stockpipe.dev/v1alpha1\nkind: StockPipeline\nmetadata: {{name: quotes}}\nspec:\n{spec}"
+    );
     File { name: "quotes.yaml".to_owned(), text }
 }
 
@@ -21,7 +22,8 @@ fn documents(text: &str) -> Vec<Value> {
 fn it_prints_what_is_applied() {
     let printed = documents(&render(&[file(SERVERS)], &environment()).unwrap());
     let applied = objects(&super::desired(super::pipeline(SERVERS)));
-    let kinds = |all: &[Value]| all.iter().map(|o| o["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let kinds =
+        |all: &[Value]| all.iter().map(|o| o["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     let applied: Vec<Value> = applied.iter().map(|object| serde_json::to_value(object).unwrap()).collect();
     assert_eq!(kinds(&printed), kinds(&applied));
     for object in &printed {
@@ -35,13 +37,19 @@ fn autoscaling_begins_at_its_least() {
     let spec = format!("{SERVERS}  ingest: {{autoscaling: {{minReplicas: 2, maxReplicas: 9}}}}\n");
     let printed = documents(&render(&[file(&spec)], &environment()).unwrap());
     let ingest = printed.iter().find(|o| o["kind"] == "Deployment").unwrap();
-    assert_eq!((&ingest["metadata"]["name"], &ingest["spec"]["replicas"]), (&"quotes-ingest".into(), &2.into()));
+    assert_eq!(
+        (&ingest["metadata"]["name"], &ingest["spec"]["replicas"]),
+        (&"quotes-ingest".into(), &2.into())
+    );
 }
 
 #[test]
 fn what_cannot_be_used_is_said() {
     let error = render(&[file("  lake: {}\n")], &environment()).unwrap_err();
-    assert!(matches!(error, RenderError::Manifest(_)) && error.to_string().contains("quotes.yaml"), "{error}");
+    assert!(
+        matches!(error, RenderError::Manifest(_)) && error.to_string().contains("quotes.yaml"),
+        "{error}"
+    );
     let spec = format!("{SERVERS}  networkPolicy: {{mode: Full, extraEgress: [{{ports: 7}}]}}\n");
     let error = render(&[file(&spec)], &environment()).unwrap_err().to_string();
     assert!(error.contains("spec.networkPolicy.extraEgress[0]"), "{error}");
