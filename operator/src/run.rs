@@ -13,11 +13,12 @@ use rand::RngExt as _;
 use runtime::Shutdown;
 
 use crate::admin::{self, Admin};
+use crate::backoff::Backoff;
 use crate::crd_check::{self, Verdict};
 use crate::environment::Environment;
 use crate::lease::{self, Claim, Ended};
 use crate::pipeline::context::{Clock, Context, Jitter};
-use crate::{pipeline, workers};
+use crate::{pipeline, training, workers};
 
 /// Image of the workers where nobody names one.
 pub const USUAL_IMAGE: &str = concat!("stockpipe:", env!("CARGO_PKG_VERSION"));
@@ -132,11 +133,32 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
 async fn controllers(client: Client, namespaces: Vec<String>, ctx: Arc<Context>, shutdown: Shutdown) {
     let scopes: Vec<Option<String>> =
         if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
+    let training = Arc::new(of_training(&ctx));
+    let end = || {
+        let shutdown = shutdown.clone();
+        async move { shutdown.draining().await }
+    };
     let all = scopes.into_iter().map(|scope| {
-        let end = shutdown.clone();
-        pipeline::controller::run(client.clone(), scope, ctx.clone(), async move { end.draining().await })
+        let pipelines = pipeline::controller::run(client.clone(), scope.clone(), ctx.clone(), end());
+        let runs = training::controller(training.clone(), scope.clone(), end());
+        let launches = training::launcher::controller(training.clone(), scope, end());
+        futures::future::join3(pipelines, runs, launches)
     });
     futures::future::join_all(all).await;
+}
+
+/// What the training controllers work with: the same client, clock and counts.
+fn of_training(ctx: &Context) -> training::Context {
+    training::Context {
+        client: ctx.client.clone(),
+        environment: Arc::new(ctx.environment.clone()),
+        clock: ctx.clock.clone(),
+        jitter: ctx.jitter.clone(),
+        events: ctx.events.clone(),
+        ask: ctx.ask.clone(),
+        metrics: ctx.metrics.clone(),
+        backoff: Backoff::default(),
+    }
 }
 
 /// A name that no other process has: a container that is restarted keeps the name of its pod.

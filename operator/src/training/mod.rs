@@ -162,7 +162,14 @@ async fn go_on(cached: &TrainingRun, ctx: &Context) -> Result<Action, Error> {
             Some(News::Refused(refusal)) => observed.refusal = Some(refusal),
         }
     }
+    let phase = run.status.as_ref().and_then(|status| status.phase).map(|phase| format!("{phase:?}"));
+    ctx.metrics.run_phase(&object(&run.namespace().unwrap_or_default(), run.name()), phase.as_deref());
     Ok(Action::requeue(pause(wake, (ctx.clock)(), (ctx.jitter)())))
+}
+
+/// A run's name in the census of phases.
+fn object(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name}")
 }
 
 /// Until the next look: when it is asked for, and every few minutes at least, because an event may be missed.
@@ -207,6 +214,7 @@ pub async fn controller(
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let (client, namespace) = (ctx.client.clone(), namespace.as_deref());
+    let metrics = &ctx.metrics.clone();
     let runs: Api<DeserializeGuard<TrainingRun>> = scoped(&client, namespace);
     let jobs: Api<Job> = scoped(&client, namespace);
     let pipelines: Api<DeserializeGuard<StockPipeline>> = scoped(&client, namespace);
@@ -237,8 +245,11 @@ pub async fn controller(
         .for_each(|outcome| async {
             match outcome {
                 // Failures of a reconcile are told where they wait; a watch that ends is begun again.
-                Ok(_)
-                | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
+                Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
+                Err(controller::Error::ObjectNotFound(gone)) => {
+                    let namespace = gone.namespace.clone().unwrap_or_default();
+                    metrics.run_phase(&object(&namespace, &gone.name), None);
+                }
                 Err(error) => tracing::warn!("watching training runs: {error}"),
             }
         })
