@@ -54,7 +54,9 @@ pub struct Fake {
 impl Fake {
     /// An empty cluster.
     pub fn new() -> Self {
-        Fake { state: Arc::default(), changes: watch::Sender::new(0) }
+        let fake = Fake { state: Arc::default(), changes: watch::Sender::new(0) };
+        fake.with(|store| store.now = "2026-01-01T00:00:00Z".to_owned());
+        fake
     }
 
     /// A client of it.
