@@ -78,7 +78,9 @@ async fn everything_the_operator_asks_is_permitted() {
     });
     world.settle().await;
     assert!(world.pipeline().is_none(), "{}", world.message("Ready"));
-    for asked in world.fake.asked() {
+    let all = world.fake.asked();
+    assert!(all.len() > 50, "only {} requests", all.len());
+    for asked in all {
         let target = &asked.target;
         let resource = match target.subresource.as_str() {
             "" => target.resource.clone(),
@@ -117,6 +119,8 @@ async fn drift_is_repaired_and_counted_and_additions_are_not() {
         "registry.test/stockpipe:0.1.0"
     );
     assert_eq!(repaired["metadata"]["labels"]["team"], "quants");
+    let counted = world.counted.text();
+    assert!(counted.contains("drift_repaired_total{kind=\"Deployment\"} 1"), "{counted}");
 }
 
 #[tokio::test]

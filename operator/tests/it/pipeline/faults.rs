@@ -40,7 +40,11 @@ async fn any_request_may_fail_before_or_after_it_took_effect() {
 #[tokio::test]
 async fn a_refused_object_is_told_and_healed_by_the_next_spec() {
     let world = World::new(json!({"podOverrides": {"spec": {"nodeName": "a b"}}}));
-    world.fake.refuse(Some(("jobs", 422, "Job is invalid: spec.template.spec.nodeName: Invalid value: \"a b\"")));
+    world.fake.refuse(Some((
+        "jobs",
+        422,
+        "Job is invalid: spec.template.spec.nodeName: Invalid value: \"a b\"",
+    )));
     world.pass().await.unwrap();
     assert_eq!(world.condition("Degraded"), ("True".into(), "InvalidOverride".into()));
     assert!(world.message("Degraded").contains("nodeName"), "{}", world.message("Degraded"));

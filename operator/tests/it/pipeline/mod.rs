@@ -35,6 +35,8 @@ pub struct World {
     pub fake: Fake,
     /// The operator.
     pub ctx: Arc<Context>,
+    /// What the operator counted.
+    pub counted: runtime::Metrics,
     seconds: Arc<AtomicI64>,
 }
 
@@ -50,7 +52,8 @@ impl World {
     pub fn new(spec: Value) -> Self {
         let fake = Fake::new();
         let seconds = Arc::new(AtomicI64::new(BEGIN));
-        let world = World { ctx: operator(&fake, &seconds), fake, seconds };
+        let (ctx, counted) = operator(&fake, &seconds);
+        let world = World { ctx, counted, fake, seconds };
         world.set_now();
         let mut object = json!({
             "apiVersion": "stockpipe.dev/v1alpha1", "kind": "StockPipeline",
@@ -69,7 +72,7 @@ impl World {
 
     /// A new operator over the same cluster, which remembers nothing.
     pub fn restart(&mut self) {
-        self.ctx = operator(&self.fake, &self.seconds);
+        (self.ctx, self.counted) = operator(&self.fake, &self.seconds);
     }
 
     fn set_now(&self) {
@@ -179,10 +182,11 @@ impl World {
     }
 }
 
-fn operator(fake: &Fake, seconds: &Arc<AtomicI64>) -> Arc<Context> {
+fn operator(fake: &Fake, seconds: &Arc<AtomicI64>) -> (Arc<Context>, runtime::Metrics) {
+    let counted = runtime::Metrics::new();
     let seconds = seconds.clone();
     let clock = Arc::new(move || Timestamp::from_second(seconds.load(Ordering::Relaxed)).unwrap());
-    let metrics = OperatorMetrics::new(&runtime::Metrics::new()).unwrap();
+    let metrics = OperatorMetrics::new(&counted).unwrap();
     let environment = Environment {
         image: "registry.test/stockpipe:0.1.0".to_owned(),
         version: "0.1.0".to_owned(),
@@ -191,12 +195,13 @@ fn operator(fake: &Fake, seconds: &Arc<AtomicI64>) -> Arc<Context> {
         prometheus_operator: false,
     };
     let time = (clock as _, Arc::new(|| 0.5) as _);
-    Arc::new(Context::new(
+    let ctx = Arc::new(Context::new(
         fake.client(),
         environment,
         metrics,
         silence(),
         time,
         Some("operator-0".to_owned()),
-    ))
+    ));
+    (ctx, counted)
 }
