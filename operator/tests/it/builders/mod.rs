@@ -2,6 +2,7 @@
 
 mod flows;
 mod golden;
+mod permissions;
 mod properties;
 mod render;
 
