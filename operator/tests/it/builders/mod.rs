@@ -1,5 +1,6 @@
 //! What is built from a pipeline: whole objects, connections, properties of any spec.
 
+mod any_pipeline;
 mod flows;
 mod golden;
 mod permissions;
