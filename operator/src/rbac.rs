@@ -32,8 +32,10 @@ pub struct Permission {
     pub reason: &'static str,
 }
 
-/// Verbs of an object that the operator owns: applied, compared, collected.
-const OWNED: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
+/// Verbs of objects that the operator makes: followed, applied, collected.
+const OWNED: &[&str] = &["list", "watch", "create", "patch", "delete"];
+/// The same of objects that are also looked up by name.
+const READ_AND_OWNED: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 
 /// Everything the operator may do.
 pub const PERMISSIONS: &[Permission] = &[
@@ -42,7 +44,7 @@ pub const PERMISSIONS: &[Permission] = &[
         group: "stockpipe.dev",
         resources: &["stockpipelines"],
         verbs: &["get", "list", "watch", "patch"],
-        code: "pipeline/mod.rs",
+        code: "pipeline/controller.rs",
         reason: "what is asked for; patch sets and removes the finalizer of deletionPolicy Delete",
     },
     Permission {
@@ -51,14 +53,14 @@ pub const PERMISSIONS: &[Permission] = &[
         resources: &["trainingruns"],
         verbs: &["get", "list", "watch", "create", "patch", "delete"],
         code: "training/mod.rs",
-        reason: "runs are made by schedules, suspended when replaced, deleted by history and ttlAfterFinished",
+        reason: "schedules make runs and suspend replaced ones; history and ttlAfterFinished delete them",
     },
     Permission {
         scope: Scope::Watched,
         group: "stockpipe.dev",
         resources: &["stockpipelines/status", "trainingruns/status"],
-        verbs: &["get", "patch"],
-        code: "pipeline/status.rs",
+        verbs: &["patch"],
+        code: "pipeline/publish.rs",
         reason: "what was found is told in status, and only there",
     },
     Permission {
@@ -67,55 +69,31 @@ pub const PERMISSIONS: &[Permission] = &[
         resources: &["stockpipelines/finalizers", "trainingruns/finalizers"],
         verbs: &["update"],
         code: "pipeline/build/identity.rs",
-        reason: "children that block their owner's deletion, where the cluster enforces permission for that",
+        reason: "children block their owner's deletion; some clusters ask for permission to say so",
     },
     Permission {
         scope: Scope::Watched,
         group: "",
-        resources: &["configmaps", "services", "serviceaccounts"],
+        resources: &["configmaps"],
+        verbs: READ_AND_OWNED,
+        code: "pipeline/dereference.rs",
+        reason: "manifests of workers are made, ConfigMaps that a pipeline names are read",
+    },
+    Permission {
+        scope: Scope::Watched,
+        group: "batch",
+        resources: &["jobs"],
+        verbs: READ_AND_OWNED,
+        code: "training/act.rs",
+        reason: "setting up, taking down, training; a run looks at its own Job before it makes another",
+    },
+    Permission {
+        scope: Scope::Watched,
+        group: "",
+        resources: &["services", "serviceaccounts"],
         verbs: OWNED,
         code: "apply.rs",
-        reason: "manifests, names and accounts of workers; ConfigMaps that a pipeline names are read",
-    },
-    Permission {
-        scope: Scope::Watched,
-        group: "",
-        resources: &["secrets"],
-        verbs: &["get"],
-        code: "pipeline/dereference.rs",
-        reason: "whether a Secret that a pipeline names is there, and whether it changed; its content is not used",
-    },
-    Permission {
-        scope: Scope::Watched,
-        group: "",
-        resources: &["pods"],
-        verbs: &["get", "list", "watch"],
-        code: "pods.rs",
-        reason: "why a pod is not ready, where it answers, how a container ended",
-    },
-    Permission {
-        scope: Scope::Watched,
-        group: "",
-        resources: &["events"],
-        verbs: &["list"],
-        code: "pods.rs",
-        reason: "why a pod cannot be made, scheduled or started",
-    },
-    Permission {
-        scope: Scope::Watched,
-        group: "",
-        resources: &["namespaces"],
-        verbs: &["get"],
-        code: "pipeline/cleanup.rs",
-        reason: "a namespace that ends releases its pipelines without taking data down",
-    },
-    Permission {
-        scope: Scope::Watched,
-        group: "events.k8s.io",
-        resources: &["events"],
-        verbs: &["create", "patch"],
-        code: "events.rs",
-        reason: "what happened is told where people look for it",
+        reason: "names and accounts of workers",
     },
     Permission {
         scope: Scope::Watched,
@@ -124,14 +102,6 @@ pub const PERMISSIONS: &[Permission] = &[
         verbs: OWNED,
         code: "apply.rs",
         reason: "the roles",
-    },
-    Permission {
-        scope: Scope::Watched,
-        group: "batch",
-        resources: &["jobs"],
-        verbs: OWNED,
-        code: "apply.rs",
-        reason: "setting up, taking down, training",
     },
     Permission {
         scope: Scope::Watched,
@@ -153,9 +123,41 @@ pub const PERMISSIONS: &[Permission] = &[
         scope: Scope::Watched,
         group: "monitoring.coreos.com",
         resources: &["podmonitors", "prometheusrules"],
-        verbs: OWNED,
+        verbs: &["list", "create", "patch", "delete"],
         code: "apply.rs",
         reason: "spec.monitoring, where the Prometheus operator is installed",
+    },
+    Permission {
+        scope: Scope::Watched,
+        group: "",
+        resources: &["secrets"],
+        verbs: &["get"],
+        code: "pipeline/dereference.rs",
+        reason: "whether a Secret that a pipeline names is there, and whether it changed; only its metadata is asked for",
+    },
+    Permission {
+        scope: Scope::Watched,
+        group: "",
+        resources: &["pods"],
+        verbs: &["list"],
+        code: "pipeline/observe.rs",
+        reason: "why a pod is not ready, where it answers, how a container ended",
+    },
+    Permission {
+        scope: Scope::Watched,
+        group: "",
+        resources: &["events"],
+        verbs: &["list"],
+        code: "pipeline/observe.rs",
+        reason: "why a pod cannot be made, scheduled or started",
+    },
+    Permission {
+        scope: Scope::Watched,
+        group: "events.k8s.io",
+        resources: &["events"],
+        verbs: &["create", "patch"],
+        code: "events.rs",
+        reason: "what happened is told where people look for it",
     },
     Permission {
         scope: Scope::Own,
@@ -245,7 +247,7 @@ mod tests {
                 assert_eq!((*resources, *verbs), (&["secrets"] as &[_], &["get"] as &[_]));
             }
             if resources.iter().any(|r| r.starts_with("pods")) {
-                assert_eq!((*resources, verbs.contains(&"create")), (&["pods"] as &[_], false));
+                assert_eq!((*resources, *verbs), (&["pods"] as &[_], &["list"] as &[_]));
             }
         }
     }

@@ -53,13 +53,16 @@ pub struct Stamp {
     pub resource_version: String,
 }
 
+/// A ConfigMap that is there: its identity and its data.
+pub type FoundConfigMap = (Stamp, BTreeMap<String, String>);
+
 /// What the API server had of what the pipeline names. Absent = the object is not there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dereferenced {
     /// Secrets by name.
     pub secrets: BTreeMap<String, Option<Stamp>>,
     /// ConfigMaps by name, with their data.
-    pub config_maps: BTreeMap<String, Option<(Stamp, BTreeMap<String, String>)>>,
+    pub config_maps: BTreeMap<String, Option<FoundConfigMap>>,
 }
 
 /// What to build.

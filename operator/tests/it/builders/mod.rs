@@ -1,7 +1,9 @@
 //! What is built from a pipeline: whole objects, connections, properties of any spec.
 
+mod any_pipeline;
 mod flows;
 mod golden;
+mod permissions;
 mod properties;
 mod render;
 
