@@ -17,7 +17,7 @@ use crate::crd_check::{self, Verdict};
 use crate::environment::Environment;
 use crate::lease::{self, Claim, Ended};
 use crate::pipeline::context::{Clock, Context, Jitter};
-use crate::{pipeline, workers};
+use crate::{pipeline, training, workers};
 
 /// Image of the workers where nobody names one.
 pub const USUAL_IMAGE: &str = concat!("stockpipe:", env!("CARGO_PKG_VERSION"));
@@ -132,11 +132,19 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
 async fn controllers(client: Client, namespaces: Vec<String>, ctx: Arc<Context>, shutdown: Shutdown) {
     let scopes: Vec<Option<String>> =
         if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
+    let training = Arc::new(training::Context::beside(&ctx));
+    let runs = scopes.clone().into_iter().map(|scope| {
+        let end = shutdown.clone();
+        training::run(training.clone(), scope, move || {
+            let end = end.clone();
+            async move { end.draining().await }
+        })
+    });
     let all = scopes.into_iter().map(|scope| {
         let end = shutdown.clone();
         pipeline::controller::run(client.clone(), scope, ctx.clone(), async move { end.draining().await })
     });
-    futures::future::join_all(all).await;
+    futures::future::join(futures::future::join_all(all), futures::future::join_all(runs)).await;
 }
 
 /// A name that no other process has: a container that is restarted keeps the name of its pod.
