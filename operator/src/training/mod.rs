@@ -287,8 +287,10 @@ pub async fn controller(
         .for_each(|outcome| {
             match outcome {
                 // Failures of a reconcile are told where they wait; a watch that ends is begun again.
-                Ok(_)
-                | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
+                Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
+                Err(controller::Error::ObjectNotFound(gone)) => {
+                    forget(&told, &gone.name, gone.namespace.as_deref());
+                }
                 Err(error) => tracing::warn!("watching training runs: {error}"),
             }
             futures::future::ready(())
