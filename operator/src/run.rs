@@ -13,7 +13,6 @@ use rand::RngExt as _;
 use runtime::Shutdown;
 
 use crate::admin::{self, Admin};
-use crate::backoff::Backoff;
 use crate::crd_check::{self, Verdict};
 use crate::environment::Environment;
 use crate::lease::{self, Claim, Ended};
@@ -133,32 +132,19 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
 async fn controllers(client: Client, namespaces: Vec<String>, ctx: Arc<Context>, shutdown: Shutdown) {
     let scopes: Vec<Option<String>> =
         if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
-    let training = Arc::new(of_training(&ctx));
-    let end = || {
-        let shutdown = shutdown.clone();
-        async move { shutdown.draining().await }
-    };
-    let all = scopes.into_iter().map(|scope| {
-        let pipelines = pipeline::controller::run(client.clone(), scope.clone(), ctx.clone(), end());
-        let runs = training::controller(training.clone(), scope.clone(), end());
-        let launches = training::launcher::controller(training.clone(), scope, end());
-        futures::future::join3(pipelines, runs, launches)
+    let training = Arc::new(training::Context::beside(&ctx));
+    let runs = scopes.clone().into_iter().map(|scope| {
+        let end = shutdown.clone();
+        training::run(training.clone(), scope, move || {
+            let end = end.clone();
+            async move { end.draining().await }
+        })
     });
-    futures::future::join_all(all).await;
-}
-
-/// What the training controllers work with: the same client, clock and counts.
-fn of_training(ctx: &Context) -> training::Context {
-    training::Context {
-        client: ctx.client.clone(),
-        environment: Arc::new(ctx.environment.clone()),
-        clock: ctx.clock.clone(),
-        jitter: ctx.jitter.clone(),
-        events: ctx.events.clone(),
-        ask: ctx.ask.clone(),
-        metrics: ctx.metrics.clone(),
-        backoff: Backoff::default(),
-    }
+    let all = scopes.into_iter().map(|scope| {
+        let end = shutdown.clone();
+        pipeline::controller::run(client.clone(), scope, ctx.clone(), async move { end.draining().await })
+    });
+    futures::future::join(futures::future::join_all(all), futures::future::join_all(runs)).await;
 }
 
 /// A name that no other process has: a container that is restarted keeps the name of its pod.

@@ -54,6 +54,7 @@ use crate::environment::Environment;
 use crate::events::Events;
 use crate::labels;
 use crate::metrics::OperatorMetrics;
+use crate::pipeline;
 use crate::workers::Ask;
 use act::News;
 
@@ -88,6 +89,22 @@ pub struct Context {
     pub metrics: OperatorMetrics,
     /// How long what failed waits, by namespace and name.
     pub backoff: Backoff<(String, String)>,
+}
+
+impl Context {
+    /// One that shares everything but the failures with the pipeline controller's.
+    pub fn beside(pipelines: &pipeline::context::Context) -> Self {
+        Context {
+            client: pipelines.client.clone(),
+            environment: Arc::new(pipelines.environment.clone()),
+            clock: pipelines.clock.clone(),
+            jitter: pipelines.jitter.clone(),
+            events: pipelines.events.clone(),
+            ask: pipelines.ask.clone(),
+            metrics: pipelines.metrics.clone(),
+            backoff: Backoff::default(),
+        }
+    }
 }
 
 impl fmt::Debug for Context {
@@ -147,7 +164,10 @@ pub async fn reconcile(run: Arc<DeserializeGuard<TrainingRun>>, ctx: Arc<Context
 
 async fn go_on(cached: &TrainingRun, ctx: &Context) -> Result<Action, Error> {
     // The cache may be behind what this process has written itself: attempts are counted in the object as it is.
-    let Some(run) = look::run(&ctx.client, cached).await? else { return Ok(Action::await_change()) };
+    let Some(run) = look::run(&ctx.client, cached).await? else {
+        forget(ctx, cached.name(), cached.metadata.namespace.as_deref());
+        return Ok(Action::await_change());
+    };
     let (pipeline, mut observed) = look::around(ctx, &run).await?;
     let mut run = act::adopt(&ctx.client, run, pipeline.as_ref()).await?;
     let mut wake = None;
@@ -162,14 +182,17 @@ async fn go_on(cached: &TrainingRun, ctx: &Context) -> Result<Action, Error> {
             Some(News::Refused(refusal)) => observed.refusal = Some(refusal),
         }
     }
-    let phase = run.status.as_ref().and_then(|status| status.phase).map(|phase| format!("{phase:?}"));
-    ctx.metrics.run_phase(&object(&run.namespace().unwrap_or_default(), run.name()), phase.as_deref());
+    count(ctx, &run);
     Ok(Action::requeue(pause(wake, (ctx.clock)(), (ctx.jitter)())))
 }
 
-/// A run's name in the census of phases.
-fn object(namespace: &str, name: &str) -> String {
-    format!("{namespace}/{name}")
+/// What is counted of a run.
+fn count(ctx: &Context, run: &TrainingRun) {
+    let Some(status) = &run.status else { return };
+    let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name());
+    let phase = status.phase.map(|phase| format!("{phase:?}"));
+    ctx.metrics.run_phase(&name, phase.as_deref());
+    ctx.metrics.stated(KIND, &name, &status.conditions);
 }
 
 /// Until the next look: when it is asked for, and every few minutes at least, because an event may be missed.
@@ -196,6 +219,15 @@ async fn counted_as<E>(
     result
 }
 
+/// The run is gone: nothing is counted of it, and nothing remembered.
+fn forget(ctx: &Context, name: &str, namespace: Option<&str>) {
+    let namespace = namespace.unwrap_or_default();
+    let known = format!("{namespace}/{name}");
+    ctx.metrics.run_phase(&known, None);
+    ctx.metrics.stated(KIND, &known, &[]);
+    ctx.backoff.clear(&(namespace.to_owned(), name.to_owned()));
+}
+
 fn key(run: &DeserializeGuard<TrainingRun>) -> (String, String) {
     (run.namespace().unwrap_or_default(), run.name_any())
 }
@@ -207,6 +239,16 @@ fn after_failure(run: Arc<DeserializeGuard<TrainingRun>>, error: &Error, ctx: Ar
     Action::requeue(wait)
 }
 
+/// Both controllers, over a namespace or over all, until `end` is done.
+pub async fn run<F>(ctx: Arc<Context>, namespace: Option<String>, end: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + Sync + 'static,
+{
+    let runs = controller(ctx.clone(), namespace.clone(), end());
+    let launches = launcher::controller(ctx, namespace, end());
+    futures::future::join(runs, launches).await;
+}
+
 /// Reconciles every run of a namespace, or of all, until `stop`. Jobs and pipelines wake the runs that they belong to.
 pub async fn controller(
     ctx: Arc<Context>,
@@ -214,7 +256,6 @@ pub async fn controller(
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let (client, namespace) = (ctx.client.clone(), namespace.as_deref());
-    let metrics = &ctx.metrics.clone();
     let runs: Api<DeserializeGuard<TrainingRun>> = scoped(&client, namespace);
     let jobs: Api<Job> = scoped(&client, namespace);
     let pipelines: Api<DeserializeGuard<StockPipeline>> = scoped(&client, namespace);
@@ -222,6 +263,7 @@ pub async fn controller(
         watcher::Config::default().labels(&format!("app.kubernetes.io/managed-by={}", labels::MANAGED_BY));
     let over_runs = Controller::new(runs, watcher::Config::default());
     let known = over_runs.store();
+    let told = ctx.clone();
     over_runs
         .with_config(Config::default().concurrency(AT_ONCE).debounce(Duration::from_millis(200)))
         .owns(jobs, ours)
@@ -242,16 +284,16 @@ pub async fn controller(
             after_failure,
             ctx,
         )
-        .for_each(|outcome| async {
+        .for_each(|outcome| {
             match outcome {
                 // Failures of a reconcile are told where they wait; a watch that ends is begun again.
                 Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
                 Err(controller::Error::ObjectNotFound(gone)) => {
-                    let namespace = gone.namespace.clone().unwrap_or_default();
-                    metrics.run_phase(&object(&namespace, &gone.name), None);
+                    forget(&told, &gone.name, gone.namespace.as_deref());
                 }
                 Err(error) => tracing::warn!("watching training runs: {error}"),
             }
+            futures::future::ready(())
         })
         .await;
 }

@@ -185,7 +185,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens(events in prop::collection::vec(event(), 1..80)) {
@@ -215,7 +215,7 @@ proptest! {
         world.run.spec.suspend = false;
         world.pipeline = true;
         world.quota = false;
-        for _ in 0..200 {
+        for _ in 0..60 {
             world.now += 60;
             world.happen(&Event::PodsGo);
             world.happen(&Event::JobHeld(false));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use server::Fault;
 
 /// Rounds after which a story is over, faults included.
-const ROUNDS: i64 = 24;
+const ROUNDS: i64 = 14;
 
 /// What happens to a run, round by round.
 struct Story {
@@ -81,12 +81,12 @@ async fn each_request_failing_or_never_answered_leads_to_the_same_end() {
 
 #[tokio::test]
 async fn a_suspended_run_loses_its_job_and_goes_on_with_another() {
-    // A person suspends in rounds 2 to 7, whatever the operator has done by then.
+    // A person suspends in rounds 1 to 4, whatever the operator has done by then.
     let story = Story {
         name: "it is suspended for a while",
         run: |_| {},
         code: |_| 0,
-        suspended: |_, round| (1..8).contains(&round),
+        suspended: |_, round| (1..5).contains(&round),
     };
     let (wanted, requests) = play(&story, None).await;
     assert_eq!(
