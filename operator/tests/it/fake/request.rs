@@ -43,13 +43,13 @@ impl Asked {
     pub fn read(parts: &Parts, body: &[u8]) -> Self {
         let query = pairs(parts.uri.query().unwrap_or_default());
         let target = Target::read(parts.uri.path());
-        let verb = match &parts.method {
-            &Method::GET if query.get("watch").is_some_and(|watch| watch == "true") => "watch",
-            &Method::GET if target.name.is_empty() => "list",
-            &Method::GET => "get",
-            &Method::POST => "create",
-            &Method::PUT => "update",
-            &Method::PATCH => "patch",
+        let verb = match parts.method {
+            Method::GET if query.get("watch").is_some_and(|watch| watch == "true") => "watch",
+            Method::GET if target.name.is_empty() => "list",
+            Method::GET => "get",
+            Method::POST => "create",
+            Method::PUT => "update",
+            Method::PATCH => "patch",
             _ => "delete",
         };
         let content = parts.headers.get("content-type").and_then(|value| value.to_str().ok());
