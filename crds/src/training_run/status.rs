@@ -31,6 +31,17 @@ pub struct TrainingRunStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::TEXT))]
     pub spec_hash: Option<String>,
+    /// Failures that were answered by another attempt; a resume is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = limits::RETRIES))]
+    pub retries: Option<i32>,
+    /// When the time that activeDeadline counts began to run; absent before the first submission and while suspended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active_since: Option<Time>,
+    /// Seconds that ran before the last suspension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub active_seconds: Option<i64>,
     /// The last attempts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(

@@ -53,13 +53,16 @@ pub struct Stamp {
     pub resource_version: String,
 }
 
+/// A ConfigMap that is there: its identity and its data.
+pub type FoundConfigMap = (Stamp, BTreeMap<String, String>);
+
 /// What the API server had of what the pipeline names. Absent = the object is not there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dereferenced {
     /// Secrets by name.
     pub secrets: BTreeMap<String, Option<Stamp>>,
     /// ConfigMaps by name, with their data.
-    pub config_maps: BTreeMap<String, Option<(Stamp, BTreeMap<String, String>)>>,
+    pub config_maps: BTreeMap<String, Option<FoundConfigMap>>,
 }
 
 /// What to build.
@@ -84,6 +87,9 @@ pub enum Invalid {
     /// The spec breaks a rule that the CRD of the server does not have, or is of an older CRD.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Spec(Vec<Problem>),
+    /// The spec cannot be read: it was stored under another CRD.
+    #[error("the spec cannot be read: {0}; install the CRDs of this release, or correct the field")]
+    Unreadable(String),
     /// A Secret or ConfigMap is not there.
     #[error("{kind} {name}, which {field} names, does not exist in this namespace: create it")]
     Missing {
@@ -91,6 +97,18 @@ pub enum Invalid {
         kind: &'static str,
         /// Its name.
         name: String,
+        /// The field that names it.
+        field: String,
+    },
+    /// A ConfigMap is there without what is looked for in it.
+    #[error(
+        "ConfigMap {name}, which {field} names, has no key {key}: add it, or name another ConfigMap or key"
+    )]
+    MissingKey {
+        /// Its name.
+        name: String,
+        /// The key.
+        key: String,
         /// The field that names it.
         field: String,
     },

@@ -1,1 +1,7 @@
-//! Filled by its owner.
+//! Tests of the operator as a whole, in one program.
+
+mod builders;
+mod fake;
+mod lease;
+mod pipeline;
+mod training;
