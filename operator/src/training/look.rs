@@ -71,10 +71,10 @@ pub async fn around(ctx: &Context, run: &TrainingRun) -> Result<(Option<StockPip
 
 /// The pipeline with every default, and whether runs of it may start.
 fn pipeline_state(found: Option<DeserializeGuard<StockPipeline>>) -> (Option<StockPipeline>, PipelineState) {
-    match found.map(|guarded| guarded.0) {
+    match found {
         None => (None, PipelineState::Missing),
-        Some(Err(unreadable)) => (None, PipelineState::Invalid(unreadable.error)),
-        Some(Ok(pipeline)) => {
+        Some(DeserializeGuard(Err(unreadable))) => (None, PipelineState::Invalid(unreadable.error)),
+        Some(DeserializeGuard(Ok(pipeline))) => {
             let state = if pipeline.metadata.deletion_timestamp.is_some() {
                 PipelineState::Deleting
             } else if pipeline.spec.operation.stopped {

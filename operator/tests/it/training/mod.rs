@@ -195,9 +195,9 @@ async fn a_schedule_starts_one_run_an_instant_whatever_fails() {
         if let Some((at, fault)) = fault {
             cluster.fail_at(at, fault);
         }
-        for _ in 0..40 {
+        for _ in 0..20 {
             cluster.launch().await;
-            cluster.wait(60);
+            cluster.wait(120);
         }
         let store = cluster.server.store.lock();
         let runs: Vec<String> = store
