@@ -57,7 +57,7 @@ lint: ## Format check and clippy, warnings are errors
 fmt: ## Formats the sources
 	@$(CARGO) fmt --all
 
-generate: ## Writes the generated files (CRD YAML, the table of cases in the manual)
+generate: ## Writes the generated files (CRD YAML and its chart, the table of cases in the manual)
 	@$(CARGO) run --locked -q -p stockpipe-crds --bin crdgen
 	@$(CARGO) run --locked -q -p stockpipe-parity --bin parity-table
 
