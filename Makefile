@@ -57,9 +57,11 @@ lint: ## Format check and clippy, warnings are errors
 fmt: ## Formats the sources
 	@$(CARGO) fmt --all
 
-generate: ## Writes the generated files (CRD YAML, the table of cases in the manual)
+generate: ## Writes the generated files (CRD YAML and its chart, alerts and dashboards of the operator's chart, the manual's table of cases)
 	@$(CARGO) run --locked -q -p stockpipe-crds --bin crdgen
 	@$(CARGO) run --locked -q -p stockpipe-parity --bin parity-table
+	@cp monitoring/alerts.yaml charts/stockpipe-operator/files/
+	@cp monitoring/dashboards/*.json charts/stockpipe-operator/files/dashboards/
 
 clean-cache: ## Removes what the tests keep outside the clone
 	@tests/stages/run clean-cache

@@ -37,6 +37,15 @@ pub fn files() -> Result<[(&'static str, String); 2], serde_yaml::Error> {
     ])
 }
 
+/// The same as templates of the chart `stockpipe-crds`: helm upgrades them, and leaves them behind when it goes, because
+/// with a CRD go all objects of its kind.
+pub fn templates() -> Result<[(&'static str, String); 2], serde_yaml::Error> {
+    Ok(files()?.map(|(name, file)| {
+        let kept = "metadata:\n  annotations:\n    helm.sh/resource-policy: keep\n";
+        (name, file.replacen("metadata:\n", kept, 1))
+    }))
+}
+
 /// The OpenAPI schema of the one version of a CRD.
 pub(crate) fn schema(crd: &Value) -> &Value {
     &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]

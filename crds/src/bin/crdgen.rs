@@ -1,23 +1,30 @@
-//! Writes `crds/yaml/` from the types. A test compares; this is how to make it pass.
+//! Writes `crds/yaml/` and the templates of the chart `stockpipe-crds` from the types. A test compares; this is how to
+//! make it pass.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("yaml");
-    match write(&directory) {
+    match generate(Path::new(env!("CARGO_MANIFEST_DIR"))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("crdgen: {}: {error}", directory.display());
+            eprintln!("crdgen: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn write(directory: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    std::fs::create_dir_all(directory)?;
-    for (name, content) in crds::crd::files()? {
-        std::fs::write(directory.join(name), content)?;
+fn generate(crate_dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    write(&crate_dir.join("yaml"), crds::crd::files()?)?;
+    write(&crate_dir.join("../charts/stockpipe-crds/templates"), crds::crd::templates()?)
+}
+
+fn write(directory: &Path, files: [(&str, String); 2]) -> Result<(), Box<dyn std::error::Error>> {
+    let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    std::fs::create_dir_all(directory).map_err(|error| told(directory, error))?;
+    for (name, content) in files {
+        let path = directory.join(name);
+        std::fs::write(&path, content).map_err(|error| told(&path, error))?;
     }
     Ok(())
 }

@@ -60,6 +60,20 @@ fn the_files_are_up_to_date() {
 }
 
 #[test]
+fn the_chart_has_the_same_and_keeps_them() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/stockpipe-crds/templates");
+    for ((name, content), (_, plain)) in crd::templates().unwrap().into_iter().zip(crd::files().unwrap()) {
+        let stored = std::fs::read_to_string(directory.join(name)).unwrap_or_default();
+        assert!(stored == content, "{name} of the chart is stale; run `make generate`");
+        let mut kept: Value = serde_yaml::from_str(&content).unwrap();
+        let annotations = kept["metadata"].as_object_mut().unwrap().remove("annotations");
+        assert_eq!(annotations.unwrap()["helm.sh/resource-policy"], "keep");
+        assert_eq!(kept, serde_yaml::from_str::<Value>(&plain).unwrap());
+        assert!(!content.contains("{{"), "{name} would be taken for a template");
+    }
+}
+
+#[test]
 fn every_node_is_structural() {
     for kind in [Kind::StockPipeline, Kind::TrainingRun] {
         each(kind.schema(), "", &mut |path, node| {

@@ -1,0 +1,20 @@
+{{- define "kafka.labels" -}}
+app.kubernetes.io/name: kafka
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{/* The files of config/, with this release's values in them. */}}
+{{- define "kafka.config" -}}
+{{- range $path, $_ := .Files.Glob "config/*" }}
+{{ base $path }}: |
+  {{- tpl ($.Files.Get $path) $ | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "kafka.selector" -}}
+app.kubernetes.io/name: kafka
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
