@@ -3,7 +3,7 @@
 use crate::error::ServerError;
 use crate::fetch::{self, CASSANDRA};
 use crate::ports::Ports;
-use crate::process::{Launch, Lifetime, Server};
+use processes::{Launch, Lifetime, Server};
 use crate::stack::Options;
 use crate::template;
 use std::fs;

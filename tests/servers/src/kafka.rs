@@ -4,7 +4,7 @@ use crate::certificates::{APP, NOBODY};
 use crate::error::ServerError;
 use crate::fetch::{self, KAFKA};
 use crate::ports::Ports;
-use crate::process::{Launch, Lifetime, Server, last_lines};
+use processes::{Launch, Lifetime, Server, last_lines};
 use crate::template;
 use std::fs;
 use std::path::Path;

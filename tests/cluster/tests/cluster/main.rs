@@ -1,0 +1,8 @@
+//! Everything that needs a real Kubernetes, in one binary: its API server is started once.
+
+mod crds;
+mod harness;
+mod jobs;
+mod node;
+mod rules;
+mod support;
