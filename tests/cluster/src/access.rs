@@ -5,7 +5,6 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use rand::Rng;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -35,7 +34,9 @@ pub(crate) fn write(dir: &Path, authority: &Path, url: &str) -> Result<(), Clust
     let ca = BASE64_STANDARD.encode(fs::read(authority).map_err(ClusterError::io("read", authority))?);
     let mut tokens = String::new();
     for (number, (user, group)) in USERS.iter().enumerate() {
-        let token = hex::encode(rand::rng().random::<[u8; 16]>());
+        let mut token = [0; 16];
+        openssl::rand::rand_bytes(&mut token)?;
+        let token = hex::encode(token);
         tokens.push_str(&format!("{token},{user},{number},{group}\n"));
         let file = kubeconfig(dir, user);
         let text = format!(

@@ -1,11 +1,11 @@
 //! etcd and kube-apiserver on loopback, with our CRDs. No controller runs: nothing is collected, no Job starts a pod.
 
+use crate::READY;
 use crate::access;
 use crate::binaries::binaries;
 use crate::command::run;
 use crate::control_plane::{self, Listen};
 use crate::error::ClusterError;
-use crate::READY;
 use crate::wait::until;
 use crate::{ADMIN, request};
 use kube::Client;
@@ -62,8 +62,8 @@ impl ApiServer {
         let listen = Listen { host: HOST, etcd: block.base, secure: block.base + 2 };
         control_plane::prepare(&dir, listen, SERVICE)?;
         // The Service `kubernetes` would need an address other than loopback; service accounts a controller.
-        let more =
-            ["--endpoint-reconciler-type=none", "--disable-admission-plugins=ServiceAccount"].map(str::to_owned);
+        let more = ["--endpoint-reconciler-type=none", "--disable-admission-plugins=ServiceAccount"]
+            .map(str::to_owned);
         let etcd = control_plane::etcd(&dir, &binaries, listen);
         let api = control_plane::api_server(&dir, &binaries, listen, SERVICES, &more);
         let server = ApiServer {
@@ -146,7 +146,8 @@ impl ApiServer {
     pub fn keep_logs(&self) -> String {
         // Without the file the logs go, and the tail below still says what matters.
         let _ = std::fs::write(self.dir.join("keep"), "");
-        let mut text = format!("the API server's logs are kept in {}/logs; they end so:\n", self.dir.display());
+        let mut text =
+            format!("the API server's logs are kept in {}/logs; they end so:\n", self.dir.display());
         for server in [&self.etcd, &self.server] {
             text.push_str(&format!("-- {}\n{}\n", server.name(), server.log_tail()));
         }

@@ -83,8 +83,12 @@ impl Signed {
         }
         if !addresses.is_empty() {
             let mut names = SubjectAlternativeName::new();
-            addresses.iter().for_each(|address| drop(names.ip(address)));
-            NAMES.iter().for_each(|name| drop(names.dns(name)));
+            for address in addresses {
+                names.ip(address);
+            }
+            for name in NAMES {
+                names.dns(name);
+            }
             let names = names.build(&builder.x509v3_context(None, None))?;
             builder.append_extension(names)?;
         }

@@ -65,10 +65,7 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
-    pub(crate) fn io(
-        what: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(io::Error) -> ClusterError {
+    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> ClusterError {
         let told = ProcessError::io(what, path);
         move |source| ClusterError::Process(told(source))
     }

@@ -15,12 +15,7 @@ pub const PAUSE: &str = "localhost/stockpipe/pause:1";
 const USER: &str = "65532:65532";
 
 /// Writes `rootfs` as the image `name` (registry and tag included) into `archive`. Equal folders give equal archives.
-pub fn archive(
-    name: &str,
-    rootfs: &Path,
-    entrypoint: &[&str],
-    archive: &Path,
-) -> Result<(), ClusterError> {
+pub fn archive(name: &str, rootfs: &Path, entrypoint: &[&str], archive: &Path) -> Result<(), ClusterError> {
     let made = tempfile::tempdir().map_err(ClusterError::io("create a folder in", std::env::temp_dir()))?;
     let layer = made.path().join("layer.tar");
     pack(rootfs, &layer, &["."])?;

@@ -117,12 +117,7 @@ async fn pod_status(
     Ok(())
 }
 
-async fn job_status(
-    client: &Client,
-    namespace: &str,
-    job: &str,
-    status: &Value,
-) -> Result<(), ClusterError> {
+async fn job_status(client: &Client, namespace: &str, job: &str, status: &Value) -> Result<(), ClusterError> {
     let path = format!("/apis/batch/v1/namespaces/{namespace}/jobs/{job}/status");
     client.request::<Value>(merge(&path, &json!({"status": status}))).await?;
     Ok(())

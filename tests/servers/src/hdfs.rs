@@ -3,8 +3,8 @@
 use crate::error::ServerError;
 use crate::fetch::{self, HDFS};
 use crate::ports::Ports;
-use processes::{Launch, Lifetime, ProcessError, Server, last_lines};
 use crate::template;
+use processes::{Launch, Lifetime, ProcessError, Server, last_lines};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -278,12 +278,6 @@ pub(super) fn launches(dir: &Path, binaries: &Path) -> Vec<(&'static str, Launch
                 ],
             ),
         ),
-        (
-            "coredns",
-            launch(
-                "CoreDNS-",
-                vec![program("coredns"), "-conf".to_owned(), file("conf/Corefile")],
-            ),
-        ),
+        ("coredns", launch("CoreDNS-", vec![program("coredns"), "-conf".to_owned(), file("conf/Corefile")])),
     ]
 }

@@ -21,7 +21,8 @@ async fn they_are_small_and_installed_without_a_warning() {
         // A second time, and the other way: what a person types who knows nothing of server-side apply.
         let file = file.path().display().to_string();
         for how in [&["--server-side"][..], &[]] {
-            let apply = [&["apply", "--dry-run=server", "--warnings-as-errors", "-f", &file][..], how].concat();
+            let apply =
+                [&["apply", "--dry-run=server", "--warnings-as-errors", "-f", &file][..], how].concat();
             server.kubectl(ADMIN, &apply).unwrap_or_else(|error| panic!("{how:?}: {error}"));
         }
     }
@@ -83,7 +84,8 @@ async fn every_field_is_explained() {
         }
     }
     assert!(found.is_empty(), "no description:\n{}", found.join("\n"));
-    let told = server.kubectl(ADMIN, &["explain", "spipe.spec.features.watermark"]).expect("kubectl explains it");
+    let told =
+        server.kubectl(ADMIN, &["explain", "spipe.spec.features.watermark"]).expect("kubectl explains it");
     assert!(told.contains("DESCRIPTION") && told.contains("watermark"), "{told}");
 }
 
@@ -99,9 +101,9 @@ async fn short_names_and_columns_are_there() {
     assert_eq!(header, ["NAME", "READY", "INGEST", "LAG", "MODEL", "SKILL", "REASON", "AGE"]);
     let shown = server.kubectl(ADMIN, &["get", "trun", "-n", &namespace]).expect("trun");
     let header: Vec<&str> = shown.lines().next().expect("a header").split_whitespace().collect();
-    let names =
-        ["NAME", "PIPELINE", "PHASE", "PROGRESS", "ROWS", "RMSE", "SKILL", "VERSION", "ALIAS", "AGE"];
+    let names = ["NAME", "PIPELINE", "PHASE", "PROGRESS", "ROWS", "RMSE", "SKILL", "VERSION", "ALIAS", "AGE"];
     assert_eq!(header, names);
-    let both = server.kubectl(ADMIN, &["get", "stockpipe", "-n", &namespace, "-o", "name"]).expect("a category");
+    let both =
+        server.kubectl(ADMIN, &["get", "stockpipe", "-n", &namespace, "-o", "name"]).expect("a category");
     assert_eq!(both.lines().count(), 2, "{both}");
 }

@@ -11,7 +11,8 @@ const SOON: Duration = Duration::from_secs(60);
 async fn a_killed_server_comes_back_with_its_objects() {
     let server = ApiServer::start_bare().await.expect("an API server");
     let client = server.client(ADMIN).await.expect("a client");
-    let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept"}, "data": {"a": "b"}});
+    let body =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept"}, "data": {"a": "b"}});
     let path = "/api/v1/namespaces/default/configmaps";
     let made = until("the namespace default", SOON, async || {
         client.request::<Value>(request::post(path, &body)).await.map_err(|error| error.to_string())
@@ -70,9 +71,13 @@ async fn servers_end_with_a_process_that_is_killed() {
         .spawn()
         .expect("a process");
     let text = || std::fs::read_to_string(&told).unwrap_or_default();
-    until("the victim has servers", 2 * SOON, async || if text().contains('/') { Ok(()) } else { Err(text()) })
-        .await
-        .expect("servers");
+    until(
+        "the victim has servers",
+        2 * SOON,
+        async || if text().contains('/') { Ok(()) } else { Err(text()) },
+    )
+    .await
+    .expect("servers");
     process.kill().expect("it is killed");
     process.wait().expect("it is gone");
     let text = text();

@@ -4,5 +4,6 @@ mod crds;
 mod harness;
 mod jobs;
 mod node;
+mod operator;
 mod rules;
 mod support;

@@ -1,9 +1,8 @@
 //! A whole node: a pod under the restricted profile runs, its Service answers pods by name and the host by address, a
 //! volume is bound, and nothing is left when it ends.
 
+use crate::support::page;
 use cluster::{Node, image, until};
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,16 +59,6 @@ spec:
     )
 }
 
-fn page(address: &str) -> Result<String, String> {
-    let address = address.parse().map_err(|error| format!("{address}: {error}"))?;
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2)).map_err(|e| e.to_string())?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(|error| error.to_string())?;
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").map_err(|error| error.to_string())?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).map_err(|error| error.to_string())?;
-    Ok(text)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pod_runs_and_its_service_answers() {
     let node = Node::start().await.expect("a node");
@@ -77,15 +66,19 @@ async fn a_pod_runs_and_its_service_answers() {
     std::fs::write(&file, manifest()).expect("a manifest");
     node.kubectl(&["apply", "-f", &file.display().to_string()]).expect("it is applied");
 
-    let look = |what: &str, path: &str| node.kubectl(&["get", what, "-n", "try", "-o", &format!("jsonpath={path}")]);
-    until("the Deployment is available", SOON, async || match look("deployment/hello", "{.status.availableReplicas}") {
-        Ok(ready) if ready == "1" => Ok(()),
-        other => Err(format!("{other:?} {:?}", node.kubectl(&["get", "pods,events", "-n", "try"]))),
+    let look =
+        |what: &str, path: &str| node.kubectl(&["get", what, "-n", "try", "-o", &format!("jsonpath={path}")]);
+    until("the Deployment is available", SOON, async || {
+        match look("deployment/hello", "{.status.availableReplicas}") {
+            Ok(ready) if ready == "1" => Ok(()),
+            other => Err(format!("{other:?} {:?}", node.kubectl(&["get", "pods,events", "-n", "try"]))),
+        }
     })
     .await
     .expect("a pod");
     let address = look("service/hello", "{.spec.clusterIP}").expect("an address");
-    let answer = until("the Service answers the host", SOON, async || page(&format!("{address}:80"))).await;
+    let answer =
+        until("the Service answers the host", SOON, async || page(&format!("{address}:80"), "/")).await;
     assert!(answer.expect("an answer").contains("hello from hello-"));
 
     until("a pod finds it by name", SOON, async || match look("job/ask", "{.status.succeeded}") {
@@ -109,5 +102,5 @@ async fn a_pod_runs_and_its_service_answers() {
     assert!(!Path::new("/run/netns/stockpipe").exists(), "the namespace is gone");
     let mounts = std::fs::read_to_string("/proc/mounts").expect("mounts");
     assert!(!mounts.contains(&dir.display().to_string()), "no mount is left:\n{mounts}");
-    assert!(page(&format!("{address}:80")).is_err(), "nobody answers");
+    assert!(page(&format!("{address}:80"), "/").is_err(), "nobody answers");
 }

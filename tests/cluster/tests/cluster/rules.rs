@@ -106,17 +106,18 @@ async fn a_minimal_manifest_means_the_same_here_and_there() {
     objects.push(all);
     for object in objects {
         let stored = create(&client, &namespace, &object).await.expect("a valid object");
-        let kind = crds::validate::Kind::named(object["kind"].as_str().expect("a kind")).expect("a kind of ours");
+        let kind =
+            crds::validate::Kind::named(object["kind"].as_str().expect("a kind")).expect("a kind of ours");
         let ours = crds::validate::with_defaults(kind, object.clone());
         assert_eq!(stored["spec"], ours["spec"], "{}", object["metadata"]["name"]);
         // The Rust types read what the server stored, and say the same.
         let typed = match kind {
             crds::validate::Kind::StockPipeline => {
-                serde_json::from_value::<crds::StockPipeline>(stored.clone()).map(|o| serde_json::to_value(o.spec))
+                serde_json::from_value::<crds::StockPipeline>(stored.clone())
+                    .map(|o| serde_json::to_value(o.spec))
             }
-            crds::validate::Kind::TrainingRun => {
-                serde_json::from_value::<crds::TrainingRun>(stored.clone()).map(|o| serde_json::to_value(o.spec))
-            }
+            crds::validate::Kind::TrainingRun => serde_json::from_value::<crds::TrainingRun>(stored.clone())
+                .map(|o| serde_json::to_value(o.spec)),
         };
         assert_eq!(typed.expect("it is read").expect("it is written"), stored["spec"]);
     }
@@ -145,11 +146,8 @@ async fn status_is_written_apart_from_the_spec() {
     for base in ["pipeline", "run"] {
         let object = table()["bases"][base].clone();
         let stored = create(&client, &namespace, &object).await.expect("a valid object");
-        let named = format!(
-            "{}/{}",
-            path(&object, &namespace),
-            stored["metadata"]["name"].as_str().expect("a name")
-        );
+        let named =
+            format!("{}/{}", path(&object, &namespace), stored["metadata"]["name"].as_str().expect("a name"));
         let patch = json!({"metadata": {"labels": {"a": "b"}}, "status": {"observedGeneration": 1}, "spec": {"x": 1}});
         let after: Value =
             client.request(request::merge(&format!("{named}/status"), &patch)).await.expect("a status");
