@@ -4,9 +4,10 @@ DEMO_ARGS ?= --data .demo
 CARGO ?= cargo
 RELEASE = $${CARGO_TARGET_DIR:-target}/release
 SERVERS = $(CARGO) run --locked -q -p stockpipe-servers --bin stockpipe-servers --
+CLUSTER = $(CARGO) run --locked -q -p stockpipe-cluster --bin stockpipe-cluster --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-long bench bench-spark profile parity lint fmt generate clean-cache up down env
+.PHONY: help demo test test-fast test-long bench bench-spark profile parity lint fmt generate clean-cache up down env cluster-up cluster-down cluster-env
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +24,16 @@ down: ## Ends them; WIPE=1 removes their data too
 
 env: ## Prints the environment that talks to them: eval "$$(make -s env)"
 	@$(SERVERS) env $(SERVERS_ARGS)
+
+cluster-up: ## A real Kubernetes node on this machine (needs root), built from Go modules the first time; prints the environment for kubectl and helm
+	@tests/cluster/prepare >/dev/null
+	@$(CLUSTER) up $(CLUSTER_ARGS)
+
+cluster-down: ## Ends it and removes all of it
+	@$(CLUSTER) down $(CLUSTER_ARGS)
+
+cluster-env: ## Prints the environment for kubectl and helm: eval "$$(make -s cluster-env)"
+	@$(CLUSTER) env $(CLUSTER_ARGS)
 
 test: ## Every test; ends with `N passed, N failed, N skipped`
 	@tests/stages/run all

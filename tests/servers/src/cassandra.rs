@@ -3,9 +3,9 @@
 use crate::error::ServerError;
 use crate::fetch::{self, CASSANDRA};
 use crate::ports::Ports;
-use crate::process::{Launch, Lifetime, Server};
 use crate::stack::Options;
 use crate::template;
+use processes::{Launch, Lifetime, Server};
 use std::fs;
 use std::path::Path;
 

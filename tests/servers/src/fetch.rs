@@ -1,7 +1,7 @@
 //! The servers' jars, by Maven, once. The work is done by `fetch.sh`, which the stages of `make test` also run.
 
 use crate::error::ServerError;
-use crate::process::last_lines;
+use processes::last_lines;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -18,16 +18,6 @@ pub(crate) const KAFKA: Jars = Jars { name: "kafka", pom: include_str!("../kafka
 pub(crate) const HDFS: Jars = Jars { name: "hdfs", pom: include_str!("../hdfs/pom.xml") };
 pub(crate) const CASSANDRA: Jars = Jars { name: "cassandra", pom: include_str!("../cassandra/pom.xml") };
 
-/// Where builds and downloads are kept, as everywhere in the tests.
-pub fn cache() -> PathBuf {
-    if let Some(dir) = std::env::var_os("STOCKPIPE_CACHE").filter(|dir| !dir.is_empty()) {
-        return dir.into();
-    }
-    let base = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/tmp".into())).join(".cache");
-    base.unwrap_or_else(home).join("stockpipe")
-}
-
 /// Fetches the jars of all three servers; quick when they are there.
 pub fn all() -> Result<(), ServerError> {
     [KAFKA, HDFS, CASSANDRA].iter().try_for_each(|jars| class_path(jars).map(drop))
@@ -43,7 +33,7 @@ pub(crate) fn class_path(jars: &Jars) -> Result<String, ServerError> {
     std::io::Write::write_all(&mut pom, jars.pom.as_bytes()).map_err(ServerError::io("write", pom.path()))?;
     let run = Command::new("bash")
         .args(["-c", SCRIPT, "fetch.sh", jars.name])
-        .args([pom.path(), &cache()])
+        .args([pom.path(), &processes::cache()])
         .stdin(Stdio::null())
         .output()
         .map_err(ServerError::io("run", "bash"))?;

@@ -3,8 +3,8 @@
 use crate::error::ServerError;
 use crate::fetch::{self, HDFS};
 use crate::ports::Ports;
-use crate::process::{Launch, Lifetime, Server, last_lines};
 use crate::template;
+use processes::{Launch, Lifetime, ProcessError, Server, last_lines};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -101,5 +101,5 @@ fn format(class_path: &str) -> Result<(), ServerError> {
         return Ok(());
     }
     let tail = last_lines(&String::from_utf8_lossy(&run.stderr));
-    Err(ServerError::Died { server: "namenode", log: PathBuf::from("(formatting)"), tail })
+    Err(ProcessError::Died { server: "namenode", log: PathBuf::from("(formatting)"), tail }.into())
 }

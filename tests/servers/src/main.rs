@@ -1,6 +1,7 @@
 //! `stockpipe-servers up | down | env`: a complete stack for a person. Results go to stdout, everything else to stderr.
 
 use clap::{Parser, Subcommand};
+use processes::ProcessError;
 use servers::{Options, ServerError, Stack, fetch};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,7 +41,7 @@ enum What {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let dir = arguments.dir.unwrap_or_else(|| fetch::cache().join("stack"));
+    let dir = arguments.dir.unwrap_or_else(|| processes::cache().join("stack"));
     let done = match arguments.command {
         What::Up { secured } => up(&dir, secured).await,
         What::Down { wipe } => down(&dir, wipe),
@@ -90,11 +91,7 @@ fn down(dir: &Path, wipe: bool) -> Result<(), ServerError> {
     stack.stop()?;
     eprintln!("ended");
     if wipe {
-        std::fs::remove_dir_all(dir).map_err(|source| ServerError::Io {
-            what: "remove",
-            path: dir.to_owned(),
-            source,
-        })?;
+        std::fs::remove_dir_all(dir).map_err(ProcessError::io("remove", dir))?;
         eprintln!("removed {}", dir.display());
     } else {
         eprintln!("data stays in {}; `make down WIPE=1` removes it", dir.display());

@@ -8,14 +8,12 @@ use crate::certificates::Certificates;
 use crate::error::ServerError;
 use crate::hdfs::{self, Hdfs};
 use crate::kafka::{self, Kafka};
-use crate::ports::{self, Block, Ports};
-use crate::process::{Launch, Lifetime, Server};
+use crate::ports::{self, Ports};
+use processes::ports::Block;
+use processes::{Launch, Lifetime, Server, Sweeper};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-
-const SWEEP: &str = include_str!("sweep.sh");
 
 /// Which servers, and how.
 #[derive(Debug, Clone)]
@@ -61,7 +59,7 @@ pub struct Stack {
     pub dir: PathBuf,
     /// What clients of a secured stack need.
     pub certificates: Option<Certificates>,
-    sweeper: Option<Child>,
+    sweeper: Option<Sweeper>,
     _block: Option<Block>,
 }
 
@@ -79,7 +77,7 @@ impl Stack {
         let dir = tempfile::Builder::new().prefix("stockpipe-servers-").tempdir_in(&base);
         let dir = dir.map_err(ServerError::io("create a folder in", &base))?.keep();
         let mut stack = Stack::prepare(dir, &options, Lifetime::Parent)?;
-        stack.sweeper = Some(sweeper(&stack.dir)?);
+        stack.sweeper = Some(Sweeper::of(&stack.dir, None)?);
         stack.run(&options).await?;
         Ok(stack)
     }
@@ -95,8 +93,7 @@ impl Stack {
     }
 
     fn prepare(dir: PathBuf, options: &Options, lifetime: Lifetime) -> Result<Stack, ServerError> {
-        let block = ports::take()?;
-        let ports = block.ports;
+        let (ports, block) = ports::take()?;
         for folder in ["logs", "data", "conf"].map(|name| dir.join(name)) {
             fs::create_dir_all(&folder).map_err(ServerError::io("create", folder))?;
         }
@@ -244,29 +241,15 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        let Some(mut sweeper) = self.sweeper.take() else { return };
+        let Some(sweeper) = self.sweeper.take() else { return };
         if std::thread::panicking() {
             eprintln!("{}", self.keep_logs());
         }
         for server in self.servers() {
             server.release();
         }
-        drop(sweeper.stdin.take());
-        let _ = sweeper.wait();
+        sweeper.sweep();
     }
-}
-
-/// A shell that removes the folder when this process is gone.
-fn sweeper(dir: &Path) -> Result<Child, ServerError> {
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", SWEEP, "sweep"])
-        .arg(dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.spawn().map_err(ServerError::io("start", "sh"))
 }
 
 fn no_kafka(ports: Ports) -> Kafka {

@@ -62,7 +62,7 @@ pub fn directions(graph: &Graph, layers: &[(&str, Layer)]) -> Vec<Violation> {
                 (Layer::Operator, Layer::Io) => needed.name == "stockpipe-runtime",
                 (Layer::Operator, _) | (_, Layer::Operator) => false,
                 (Layer::Pure, Layer::Pure) | (Layer::Io, Layer::Io) => true,
-                (Layer::Crds, _) | (_, Layer::Crds) => false,
+                (Layer::Crds | Layer::Harness, _) | (_, Layer::Crds) => false,
                 (from, to) => to < from,
             };
             if !right {

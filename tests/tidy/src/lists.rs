@@ -18,6 +18,8 @@ pub enum Layer {
     Crds,
     /// Reads what workers tell, and links none of them.
     Operator,
+    /// What tests over several crates have in common. Depends on none of ours.
+    Harness,
     /// Tests over several crates.
     Tests,
 }
@@ -49,6 +51,8 @@ pub const LAYERS: &[(&str, Layer)] = &[
     ("stockpipe-bench", Layer::Tests),
     ("stockpipe-servers", Layer::Tests),
     ("stockpipe-parity", Layer::Tests),
+    ("stockpipe-processes", Layer::Harness),
+    ("stockpipe-cluster", Layer::Tests),
 ];
 
 /// Packages that no pure crate may reach: runtimes, clients, threads, stores.

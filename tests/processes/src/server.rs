@@ -4,7 +4,7 @@
 //! gone, however that came about. Every start has a log of its own, so that a line of an earlier life never answers for
 //! this one.
 
-use crate::error::ServerError;
+use crate::error::ProcessError;
 use crate::limits::{DEATH, LOOK, READY, STOP, TAIL_LINES};
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
@@ -17,7 +17,7 @@ const SUPERVISE: &str = include_str!("supervise.sh");
 
 /// How a server is started and how its log says that it is ready.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Launch {
+pub struct Launch {
     /// Program and arguments. One of them contains the stack's folder: that tells the process from a stranger's.
     pub command: Vec<String>,
     /// A line of the log.
@@ -44,23 +44,25 @@ pub struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(name: &'static str, dir: &Path, lifetime: Lifetime, launch: Launch) -> Server {
+    /// A server that is to run in `dir`, which has a folder `logs`.
+    pub fn new(name: &'static str, dir: &Path, lifetime: Lifetime, launch: Launch) -> Server {
         let supervisor = Mutex::new(None);
         Server { name, dir: dir.to_owned(), lifetime, launch: Some(launch), supervisor }
     }
 
     /// A server of which only the address is known.
-    pub(crate) fn elsewhere(name: &'static str) -> Server {
+    pub fn elsewhere(name: &'static str) -> Server {
         let supervisor = Mutex::new(None);
         Server { name, dir: PathBuf::new(), lifetime: Lifetime::Alone, launch: None, supervisor }
     }
 
-    /// `kafka`, `namenode`, `datanode` or `cassandra`.
+    /// What it is called in logs and errors.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    pub(crate) fn launch(&self) -> Option<&Launch> {
+    /// How it is started; nothing where only its address is known.
+    pub fn launch(&self) -> Option<&Launch> {
         self.launch.as_ref()
     }
 
@@ -93,16 +95,16 @@ impl Server {
     }
 
     /// Starts it and does not wait until it is ready. Nothing happens where it runs already.
-    pub fn start(&self) -> Result<(), ServerError> {
-        let launch = self.launch.as_ref().ok_or(ServerError::NotOurs { server: self.name })?;
+    pub fn start(&self) -> Result<(), ProcessError> {
+        let launch = self.launch.as_ref().ok_or(ProcessError::NotOurs { server: self.name })?;
         let mut supervisor = self.supervisor.lock();
         if self.pid().is_some() {
             return Ok(());
         }
         self.keep_earlier_log()?;
         let _ = fs::remove_file(self.pid_file());
-        let log = File::create(self.log()).map_err(ServerError::io("create", self.log()))?;
-        let errors = log.try_clone().map_err(ServerError::io("open", self.log()))?;
+        let log = File::create(self.log()).map_err(ProcessError::io("create", self.log()))?;
+        let errors = log.try_clone().map_err(ProcessError::io("open", self.log()))?;
         let parent = self.lifetime == Lifetime::Parent;
         let mut command = Command::new("sh");
         command
@@ -116,7 +118,7 @@ impl Server {
             .stderr(errors);
         // Ctrl-C on a terminal is meant for the harness; its servers end because it does.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        *supervisor = Some(command.spawn().map_err(ServerError::io("start", self.name))?);
+        *supervisor = Some(command.spawn().map_err(ProcessError::io("start", self.name))?);
         let deadline = Instant::now() + DEATH;
         while !self.pid_file().exists() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
@@ -124,20 +126,20 @@ impl Server {
         Ok(())
     }
 
-    fn keep_earlier_log(&self) -> Result<(), ServerError> {
+    fn keep_earlier_log(&self) -> Result<(), ProcessError> {
         let log = self.log();
         if !log.exists() {
             return Ok(());
         }
         let earlier = (1..).map(|life| log.with_extension(format!("log.{life}"))).find(|name| !name.exists());
         match earlier {
-            Some(name) => fs::rename(&log, &name).map_err(ServerError::io("rename", log)),
+            Some(name) => fs::rename(&log, &name).map_err(ProcessError::io("rename", log)),
             None => Ok(()),
         }
     }
 
     /// Waits for the log line that says it is ready.
-    pub async fn wait_ready(&self) -> Result<(), ServerError> {
+    pub async fn wait_ready(&self) -> Result<(), ProcessError> {
         let Some(launch) = &self.launch else { return Ok(()) };
         let deadline = Instant::now() + READY;
         loop {
@@ -149,25 +151,25 @@ impl Server {
             }
             let (server, log, tail) = (self.name, self.log(), last_lines(&text));
             if !alive {
-                return Err(ServerError::Died { server, log, tail });
+                return Err(ProcessError::Died { server, log, tail });
             }
             if Instant::now() > deadline {
                 let line = launch.ready.clone();
-                return Err(ServerError::NotReady { server, seconds: READY.as_secs(), line, log, tail });
+                return Err(ProcessError::NotReady { server, seconds: READY.as_secs(), line, log, tail });
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
     /// kill -9; returns when the process is gone.
-    pub fn kill(&self) -> Result<(), ServerError> {
+    pub fn kill(&self) -> Result<(), ProcessError> {
         self.signal(Signal::KILL)?;
         self.await_death(DEATH);
         Ok(())
     }
 
     /// SIGTERM, then SIGKILL; returns when the process is gone. Nothing happens where it does not run.
-    pub fn stop(&self) -> Result<(), ServerError> {
+    pub fn stop(&self) -> Result<(), ProcessError> {
         if self.pid().is_none() {
             return Ok(());
         }
@@ -179,7 +181,7 @@ impl Server {
     }
 
     /// Kills it where it runs and starts it again; returns when it is ready.
-    pub async fn restart(&self) -> Result<(), ServerError> {
+    pub async fn restart(&self) -> Result<(), ProcessError> {
         if self.pid().is_some() {
             self.kill()?;
         }
@@ -188,22 +190,22 @@ impl Server {
     }
 
     /// SIGSTOP: it holds its connections and answers nobody.
-    pub fn pause(&self) -> Result<(), ServerError> {
+    pub fn pause(&self) -> Result<(), ProcessError> {
         self.signal(Signal::STOP)
     }
 
     /// SIGCONT.
-    pub fn resume(&self) -> Result<(), ServerError> {
+    pub fn resume(&self) -> Result<(), ProcessError> {
         self.signal(Signal::CONT)
     }
 
-    fn signal(&self, signal: Signal) -> Result<(), ServerError> {
+    fn signal(&self, signal: Signal) -> Result<(), ProcessError> {
         if self.launch.is_none() {
-            return Err(ServerError::NotOurs { server: self.name });
+            return Err(ProcessError::NotOurs { server: self.name });
         }
         let pid = self.pid().and_then(|pid| Pid::from_raw(pid as i32));
-        let pid = pid.ok_or(ServerError::NotRunning { server: self.name })?;
-        kill_process(pid, signal).map_err(|code| ServerError::io("signal", self.name)(code.into()))
+        let pid = pid.ok_or(ProcessError::NotRunning { server: self.name })?;
+        kill_process(pid, signal).map_err(|code| ProcessError::io("signal", self.name)(code.into()))
     }
 
     fn await_death(&self, limit: Duration) -> bool {
@@ -227,7 +229,7 @@ impl Server {
     }
 
     /// Lets go of a server that ends with us: its supervisor sees the end of our pipe.
-    pub(crate) fn release(&self) {
+    pub fn release(&self) {
         if let Some(mut supervisor) = self.supervisor.lock().take()
             && self.lifetime == Lifetime::Parent
         {
@@ -238,7 +240,7 @@ impl Server {
 }
 
 /// The end of a text.
-pub(crate) fn last_lines(text: &str) -> String {
+pub fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
