@@ -21,8 +21,7 @@ use crate::{
 };
 
 /// Where control groups of both versions say how much memory there is.
-const MEMORY_LIMITS: [&str; 2] =
-    ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+const MEMORY_LIMITS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
 
 /// Trains, says how it ended, and gives the exit code.
 pub async fn train(args: cli::TrainArgs) -> u8 {
@@ -53,7 +52,10 @@ pub async fn train(args: cli::TrainArgs) -> u8 {
     match fs::write(&args.pod.termination_log, &text) {
         Ok(()) => code,
         Err(e) => {
-            eprintln!("error: {}: {e}; the result is the last line of the output", args.pod.termination_log.display());
+            eprintln!(
+                "error: {}: {e}; the result is the last line of the output",
+                args.pod.termination_log.display()
+            );
             code
         }
     }
