@@ -32,10 +32,8 @@ pub struct Permission {
     pub reason: &'static str,
 }
 
-/// Verbs of objects that the operator makes: followed, applied, collected.
-const OWNED: &[&str] = &["list", "watch", "create", "patch", "delete"];
-/// The same of objects that are also looked up by name.
-const READ_AND_OWNED: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
+/// Verbs of objects that the operator makes: followed, looked up by name before they are made, applied, collected.
+const OWNED: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 
 /// Everything the operator may do.
 pub const PERMISSIONS: &[Permission] = &[
@@ -75,7 +73,7 @@ pub const PERMISSIONS: &[Permission] = &[
         scope: Scope::Watched,
         group: "",
         resources: &["configmaps"],
-        verbs: READ_AND_OWNED,
+        verbs: OWNED,
         code: "pipeline/dereference.rs",
         reason: "manifests of workers are made, ConfigMaps that a pipeline names are read",
     },
@@ -83,7 +81,7 @@ pub const PERMISSIONS: &[Permission] = &[
         scope: Scope::Watched,
         group: "batch",
         resources: &["jobs"],
-        verbs: READ_AND_OWNED,
+        verbs: OWNED,
         code: "training/act.rs",
         reason: "setting up, taking down, training; a run looks at its own Job before it makes another",
     },
