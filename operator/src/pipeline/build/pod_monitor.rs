@@ -10,7 +10,7 @@ use super::identity::{SHARED, all_pods, metadata};
 /// API group and version of the Prometheus operator's kinds.
 pub const MONITORING_API: &str = "monitoring.coreos.com/v1";
 
-/// The PodMonitor. Series get the labels `pipeline` and `role`, which every query of ours names.
+/// The PodMonitor. Series get the labels `pipeline` and `component`, which every query of ours names.
 pub fn pod_monitor(pipeline: &StockPipeline) -> DynamicObject {
     let label = |of: &str, target: &str| {
         let source = format!("__meta_kubernetes_pod_label_app_kubernetes_io_{of}");
@@ -22,7 +22,7 @@ pub fn pod_monitor(pipeline: &StockPipeline) -> DynamicObject {
             "port": ADMIN_PORT_NAME,
             "path": "/metrics",
             "interval": "15s",
-            "relabelings": [label("instance", "pipeline"), label("component", "role")],
+            "relabelings": [label("instance", "pipeline"), label("component", "component")],
         }],
     });
     monitor(pipeline, "PodMonitor", spec)
