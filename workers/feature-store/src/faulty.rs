@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use market::{AliasEvent, AliasKey, FeatureRow, PredictionRow, RunRow, Symbol, Timestamp};
 
-use crate::{FeatureStore, PredictionQuery, RowQuery, StoreError};
+use crate::{FeatureStore, PredictionQuery, RowQuery, RowSink, StoreError};
 
 /// Which call is about to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

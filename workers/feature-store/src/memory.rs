@@ -10,7 +10,7 @@ use market::{AliasEvent, AliasKey, FeatureRow, PredictionRow, RowName, RunRow, S
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
-    FeatureStore, PredictionQuery, RowQuery, StoreError,
+    FeatureStore, PredictionQuery, RowQuery, RowSink, StoreError,
     port::{check_prediction, check_row, merge_prediction},
 };
 

@@ -111,7 +111,7 @@ async fn train(args: cli::TrainArgs) -> Result<u8, Failure> {
         return Ok(roles::train(args).await);
     }
     let frames = start(&args.manifest, Bare::Run, |documents| {
-        let run = commands::train::only_run(documents)?;
+        let run = commands::only_run(documents)?;
         Ok(Remote::Train(args.clone(), Box::new(run)))
     })
     .await?;

@@ -8,7 +8,7 @@ pub mod stores;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crds::{
-    StockPipeline, TrainingRun,
+    StockPipeline,
     pipeline::{
         calendar::CalendarKind,
         features::{DedupBy, OhlcOrder},
@@ -22,7 +22,7 @@ use indicators::{Calendar, IndicatorSet, Sessions};
 use market::Span;
 use windowing::{Dedup, Semantics, WindowSpec};
 
-use crate::{Context, Failure, commands::train::Run, truths};
+use crate::{Context, Failure, commands::Run, truths};
 
 /// A manifest's duration as a span of event time.
 pub fn span(d: crds::Duration) -> Span {

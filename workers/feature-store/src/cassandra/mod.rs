@@ -63,7 +63,7 @@ use self::{
     pairing::Pairing,
     statements::Statements,
 };
-use crate::{FeatureStore, PredictionQuery, RowQuery, StoreError, limits};
+use crate::{FeatureStore, PredictionQuery, RowQuery, RowSink, StoreError, limits};
 
 /// A feature store in a keyspace that `init` has prepared. Any number of processes may share it.
 pub struct CassandraStore {

@@ -32,7 +32,7 @@ use self::{
     rows::Encoded,
 };
 use crate::{
-    FeatureStore, PredictionQuery, RowQuery, StoreError, limits,
+    FeatureStore, PredictionQuery, RowQuery, RowSink, StoreError, limits,
     port::{check_prediction, check_row},
 };
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use feature_store::{FeatureStore, MemoryStore, PredictionQuery, RowQuery, StoreError, conformance};
+use feature_store::{FeatureStore, MemoryStore, PredictionQuery, RowQuery, RowSink, StoreError, conformance};
 use market::{AliasEvent, AliasKey, FeatureRow, PredictionRow, RunRow, Symbol, Timestamp};
 
 /// What a store does wrong.

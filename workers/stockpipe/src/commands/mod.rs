@@ -17,7 +17,7 @@ use crate::{Context, Failure, cli, context::connect::Needs, output::Output};
 
 pub use models::registries;
 pub use select::bound;
-pub use train::{Run, TrainingFailure, progress_line, run_training};
+pub use train::{Run, TrainingFailure, only_run, progress_line, run_training};
 
 /// A command as it is sent to a running `local`.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! `stockpipe fsck`, `replay`, `compact`, `backup`, `restore`: what an operator does with stored data. Each may run beside
 //! a working pipeline, but for `restore` and `fsck --take-over`.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use lake::{Lake, LocalLake, compact};
 use operations::{
@@ -33,7 +33,7 @@ pub async fn fsck(args: cli::FsckArgs) -> Result<u8, Failure> {
         semantics: Some(settings::semantics(&context.pipeline)?),
         ..FsckOptions::new((context.clock)())
     };
-    let shown = Progress::new("fsck", None);
+    let shown = Arc::new(Progress::new("fsck", None));
     let said = steps(&shown);
     let checked = fsck::fsck(&*context.lake, Context::ROOT, Some(&*context.store), &options, &said);
     let report = to_its_end(&context, &shown, checked).await?;
@@ -78,7 +78,7 @@ pub async fn replay(args: cli::ReplayArgs) -> Result<u8, Failure> {
         kept_for: ttl.map(crds::Duration::to_std),
         ..ReplayOptions::default()
     };
-    let shown = Progress::new("replay", None);
+    let shown = Arc::new(Progress::new("replay", None));
     let said = steps(&shown);
     let replayed = replay::replay(&*context.lake, Context::ROOT, &*context.store, &options, &said);
     let report = to_its_end(&context, &shown, replayed).await?;
@@ -160,7 +160,7 @@ pub async fn backup(args: cli::BackupArgs) -> Result<u8, Failure> {
         notes: vec![TRAINED_AT.to_owned()],
         now_ms: (context.clock)(),
     };
-    let shown = Progress::new("backup", None);
+    let shown = Arc::new(Progress::new("backup", None));
     let said = steps(&shown);
     let done = backup::backup(&*context.lake, Context::ROOT, &*context.store, &to, "", &options, &said);
     let report = to_its_end(&context, &shown, done).await?;
@@ -186,7 +186,7 @@ pub async fn restore(args: cli::RestoreArgs) -> Result<u8, Failure> {
         None => super::context(documents, &args.manifest, Needs::STORED).await?,
     };
     let options = RestoreOptions { pipeline: context.pipeline.name().to_owned(), now_ms: (context.clock)() };
-    let shown = Progress::new("restore", None);
+    let shown = Arc::new(Progress::new("restore", None));
     let said = steps(&shown);
     let done = backup::restore(&from, "", &*context.lake, Context::ROOT, &*context.store, &options, &said);
     let report = to_its_end(&context, &shown, done).await?;
@@ -213,8 +213,9 @@ fn existing(dir: &Path) -> Result<impl Lake, Failure> {
 }
 
 /// What an operation tells its steps to.
-fn steps(shown: &Progress) -> impl Fn(Step) + Send + Sync {
-    |step| shown.step(&step.what, step.done, step.total)
+fn steps(shown: &Arc<Progress>) -> impl Fn(Step) + Send + Sync + use<> {
+    let shown = shown.clone();
+    move |step| shown.step(&step.what, step.done, step.total)
 }
 
 /// Runs an operation, ends its progress and closes the stores, also where it failed.

@@ -15,7 +15,7 @@ use trainer::{Phase, Progress};
 use super::{Process, live};
 use crate::{
     Failure, cli,
-    commands::train::{Run, only_run, progress_line, run_training},
+    commands::{Run, only_run, progress_line, run_training},
     context::connect::Needs,
     load,
 };
