@@ -1,6 +1,6 @@
 //! etcd and kube-apiserver on loopback, with our CRDs. No controller runs: nothing is collected, no Job starts a pod.
 
-use crate::READY;
+use crate::limits::READY;
 use crate::access;
 use crate::binaries::binaries;
 use crate::command::run;
