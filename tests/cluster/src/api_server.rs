@@ -1,11 +1,11 @@
 //! etcd and kube-apiserver on loopback, with our CRDs. No controller runs: nothing is collected, no Job starts a pod.
 
-use crate::limits::READY;
 use crate::access;
 use crate::binaries::binaries;
 use crate::command::run;
 use crate::control_plane::{self, Listen};
 use crate::error::ClusterError;
+use crate::limits::READY;
 use crate::wait::until;
 use crate::{ADMIN, request};
 use kube::Client;

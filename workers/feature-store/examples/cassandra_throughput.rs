@@ -12,7 +12,7 @@ use std::{
 };
 
 use feature_store::{
-    FeatureStore as _, RowQuery,
+    FeatureStore as _, RowQuery, RowSink as _,
     cassandra::{CassandraSettings, CassandraStore},
     conformance::row,
 };

@@ -9,7 +9,7 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use dashboard::{OPENAPI, described};
-use feature_store::{Fault, FaultyStore, FeatureStore};
+use feature_store::{Fault, FaultyStore, FeatureStore, RowSink as _};
 use market::{Alias, AliasEvent, AliasKey, RunRow, Timestamp};
 use serde_json::{Value, json};
 

@@ -14,7 +14,7 @@ use std::{
 };
 
 use feature_store::{
-    Fault, FaultyStore, FeatureStore, MemoryStore, Op, RedbStore, RowQuery, StoreError,
+    Fault, FaultyStore, FeatureStore, MemoryStore, Op, RedbStore, RowQuery, RowSink as _, StoreError,
     conformance::{prediction, row, suite},
 };
 use market::ErrorKind;

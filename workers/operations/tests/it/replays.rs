@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use feature_store::{FeatureStore, MemoryStore, RowQuery};
+use feature_store::{MemoryStore, RowQuery, RowSink};
 use lake::Lake;
 use market::{FeatureRow, Span};
 use operations::{

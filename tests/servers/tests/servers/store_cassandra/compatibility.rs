@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use feature_store::{
-    FeatureStore as _,
+    FeatureStore as _, RowSink as _,
     cassandra::{CassandraSettings, CassandraStore},
     conformance::{prediction, row},
 };

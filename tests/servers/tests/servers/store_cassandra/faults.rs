@@ -7,7 +7,7 @@ use std::{
 };
 
 use feature_store::{
-    FeatureStore, RowQuery,
+    FeatureStore, RowQuery, RowSink as _,
     cassandra::{CassandraStore, checks},
     conformance::row,
 };

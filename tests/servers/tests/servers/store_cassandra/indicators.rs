@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use feature_store::{
-    FeatureStore as _, RowQuery,
+    FeatureStore as _, RowQuery, RowSink as _,
     cassandra::{CassandraSettings, CassandraStore},
     conformance::row,
 };

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use feature_store::{
-    FeatureStore as _, StoreError,
+    FeatureStore as _, RowSink as _, StoreError,
     cassandra::{CassandraError, CassandraSettings, CassandraStore, Tls, checks},
     conformance::row,
 };

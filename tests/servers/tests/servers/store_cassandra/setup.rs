@@ -6,7 +6,7 @@ use std::{
 };
 
 use feature_store::{
-    FeatureStore as _, StoreError,
+    FeatureStore as _, RowSink as _, StoreError,
     cassandra::{CassandraError, CassandraSettings, CassandraStore, Schema, checks},
     conformance::row,
 };
