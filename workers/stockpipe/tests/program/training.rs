@@ -108,7 +108,7 @@ fn a_pod_tells_its_result_in_its_termination_message_and_trains_a_run_once() {
             &log,
         ]);
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-        crds::RunResult::decode(&std::fs::read_to_string(&message).unwrap()).unwrap()
+        crds::training_run::RunResult::decode(&std::fs::read_to_string(&message).unwrap()).unwrap()
     };
     let first = pod("1");
     // A walk is refused, and that is an outcome.
@@ -136,7 +136,8 @@ fn a_pod_says_whether_another_attempt_makes_sense() {
         let args =
             [&["train", "--in-cluster", "--run-uid", "0b1c", "--termination-log", &log], extra].concat();
         let stderr = program.fails(code, &args);
-        let result = crds::RunResult::decode(&std::fs::read_to_string(&message).unwrap()).unwrap();
+        let result =
+            crds::training_run::RunResult::decode(&std::fs::read_to_string(&message).unwrap()).unwrap();
         assert_eq!(result.version, None);
         let error = result.error.unwrap();
         assert!(stderr.contains(&error), "{stderr}\n{error}");
