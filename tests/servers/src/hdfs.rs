@@ -52,7 +52,7 @@ impl Hdfs {
     /// Waits until files can be written.
     pub async fn wait_ready(&self) -> Result<(), ServerError> {
         self.namenode.wait_ready().await?;
-        self.datanode.wait_ready().await
+        Ok(self.datanode.wait_ready().await?)
     }
 }
 

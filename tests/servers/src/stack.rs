@@ -234,7 +234,7 @@ impl Stack {
         let all = [kafka, datanode, cassandra, namenode];
         std::thread::scope(|scope| {
             let ending: Vec<_> = all.map(|server| scope.spawn(move || server.stop())).into_iter().collect();
-            ending.into_iter().try_for_each(|end| end.join().unwrap_or(Ok(())))
+            ending.into_iter().try_for_each(|end| Ok(end.join().unwrap_or(Ok(()))?))
         })
     }
 }
