@@ -1,11 +1,11 @@
 //! etcd and kube-apiserver on loopback, with our CRDs. No controller runs: nothing is collected, no Job starts a pod.
 
-use crate::limits::READY;
 use crate::access;
 use crate::binaries::binaries;
 use crate::command::run;
 use crate::control_plane::{self, Listen};
 use crate::error::ClusterError;
+use crate::limits::READY;
 use crate::wait::until;
 use crate::{ADMIN, request};
 use kube::Client;
@@ -128,7 +128,9 @@ impl ApiServer {
     /// Runs kubectl as a user; what it printed.
     pub fn kubectl(&self, user: &str, arguments: &[&str]) -> Result<String, ClusterError> {
         let kubeconfig = format!("--kubeconfig={}", self.kubeconfig(user).display());
-        let arguments = std::iter::once(kubeconfig.as_str()).chain(arguments.iter().copied());
+        // kubectl remembers what a server serves by its address, which an earlier server had too.
+        let cache = format!("--cache-dir={}", self.dir.join("data/kubectl").display());
+        let arguments = [kubeconfig.as_str(), &cache].into_iter().chain(arguments.iter().copied());
         run(self.binaries.join("kubectl"), arguments)
     }
 
