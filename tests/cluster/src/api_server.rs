@@ -128,7 +128,9 @@ impl ApiServer {
     /// Runs kubectl as a user; what it printed.
     pub fn kubectl(&self, user: &str, arguments: &[&str]) -> Result<String, ClusterError> {
         let kubeconfig = format!("--kubeconfig={}", self.kubeconfig(user).display());
-        let arguments = std::iter::once(kubeconfig.as_str()).chain(arguments.iter().copied());
+        // kubectl remembers what a server serves by its address, which an earlier server had too.
+        let cache = format!("--cache-dir={}", self.dir.join("data/kubectl").display());
+        let arguments = [kubeconfig.as_str(), &cache].into_iter().chain(arguments.iter().copied());
         run(self.binaries.join("kubectl"), arguments)
     }
 

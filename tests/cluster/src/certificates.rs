@@ -24,7 +24,8 @@ pub(crate) fn make(dir: &Path, addresses: &[&str]) -> Result<(), ClusterError> {
     let authority = Signed::new("stockpipe test cluster", None, None, &[])?;
     let server = Signed::new("kube-apiserver", None, Some(&authority), addresses)?;
     let client = Signed::new("kube-apiserver", Some("system:masters"), Some(&authority), &[])?;
-    let accounts = key()?.private_key_to_pem_pkcs8()?;
+    // As SEC 1: from PKCS #8 the API server takes RSA keys only.
+    let accounts = key()?.ec_key()?.private_key_to_pem()?;
     let files = [
         ("ca.pem", authority.certificate.to_pem()?),
         ("apiserver.pem", server.certificate.to_pem()?),

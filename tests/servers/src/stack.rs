@@ -232,11 +232,10 @@ impl Stack {
     pub fn stop(&self) -> Result<(), ServerError> {
         let [kafka, namenode, datanode, cassandra] = self.servers();
         let all = [kafka, datanode, cassandra, namenode];
-        let ended = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let ending: Vec<_> = all.map(|server| scope.spawn(move || server.stop())).into_iter().collect();
-            ending.into_iter().try_for_each(|end| end.join().unwrap_or(Ok(())))
-        });
-        Ok(ended?)
+            ending.into_iter().try_for_each(|end| Ok(end.join().unwrap_or(Ok(()))?))
+        })
     }
 }
 

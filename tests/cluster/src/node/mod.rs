@@ -201,7 +201,9 @@ impl Node {
     /// Runs kubectl as administrator; what it printed.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String, ClusterError> {
         let kubeconfig = format!("--kubeconfig={}", self.kubeconfig().display());
-        let arguments = std::iter::once(kubeconfig.as_str()).chain(arguments.iter().copied());
+        // kubectl remembers what a server serves by its address, which every node has.
+        let cache = format!("--cache-dir={}", self.dir.join("data/kubectl").display());
+        let arguments = [kubeconfig.as_str(), &cache].into_iter().chain(arguments.iter().copied());
         run(self.binaries.join("kubectl"), arguments)
     }
 

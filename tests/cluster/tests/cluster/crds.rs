@@ -34,11 +34,11 @@ async fn a_warning_is_noticed() {
     let (server, _, _) = shared().await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("crd.yaml");
-    let yaml = crds::crd::files().expect("YAML")[1].1.replace("format: int32", "format: uint32");
+    let yaml = crds::crd::files().expect("YAML")[1].1.replace("format: int32", "format: uint31");
     std::fs::write(&file, yaml).expect("a file");
     let file = file.display().to_string();
     let apply = ["apply", "--server-side", "--dry-run=server", "--warnings-as-errors", "-f", &file];
-    let error = server.kubectl(ADMIN, &apply).expect_err("unsigned formats are unknown there").to_string();
+    let error = server.kubectl(ADMIN, &apply).expect_err("a format that nobody knows").to_string();
     assert!(error.contains("unrecognized format"), "{error}");
 }
 
