@@ -125,6 +125,9 @@ pub const LICENCES: &[(&str, &str)] = &[
 /// Packages that are there in more than one version, and who keeps the older one.
 pub const DUPLICATES: &[(&str, &str)] = &[
     ("base64", "kube-cel and hyper's world hold 0.22, parquet 0.23"),
+    ("darling", "croner's derive_builder is behind kube's"),
+    ("darling_core", "follows darling"),
+    ("darling_macro", "follows darling"),
     ("getrandom", "three generations of rand: ahash and const-random, proptest, ours"),
     ("hashbrown", "indexmap is one version ahead of ours"),
     ("linux-raw-sys", "follows rustix"),

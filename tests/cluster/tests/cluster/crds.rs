@@ -84,8 +84,9 @@ async fn every_field_is_explained() {
         }
     }
     assert!(found.is_empty(), "no description:\n{}", found.join("\n"));
-    let told =
-        server.kubectl(ADMIN, &["explain", "spipe.spec.features.watermark"]).expect("kubectl explains it");
+    // Discovery follows the schemas a moment later.
+    let explained = async || server.kubectl(ADMIN, &["explain", "spipe.spec.features.watermark"]);
+    let told = until("kubectl explains it", SOON, explained).await.expect("kubectl explains it");
     assert!(told.contains("DESCRIPTION") && told.contains("watermark"), "{told}");
 }
 

@@ -37,6 +37,8 @@ fn complaint(case: &Value, answer: &Result<Value, Error>) -> Option<String> {
     let (message, offline) = (case["message"].as_str(), case["offline"].as_str());
     match (answer, message, offline) {
         (Ok(_), None, None) => None,
+        // What only this release cannot hold; the table says so case by case.
+        (Ok(_), None, Some(_)) if case["server"] == "accepts" => None,
         (Ok(_), ..) => Some(format!("{name}: the server accepts it")),
         (Err(error), None, None) => Some(format!("{name}: the server refuses it: {error}")),
         (Err(error), Some(message), _) => {
