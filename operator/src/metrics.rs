@@ -63,7 +63,7 @@ impl OperatorMetrics {
             CATALOGUE;
         let counter = |(name, labels, help): (&str, &[&str], &str)| metrics.counter(name, help, labels);
         let gauge = |(name, labels, help): (&str, &[&str], &str)| metrics.int_gauge(name, help, labels);
-        Ok(OperatorMetrics {
+        let ours = OperatorMetrics {
             reconciles: counter(reconciles)?,
             seconds: metrics.histogram(seconds.0, seconds.2, seconds.1, Metrics::seconds())?,
             errors: counter(errors)?,
@@ -76,7 +76,12 @@ impl OperatorMetrics {
             failed: counter(failed)?,
             phases: Arc::default(),
             census: Arc::default(),
-        })
+        };
+        // There from the start: a standby says that it does not lead, and the first failure is an increase.
+        ours.leads(false);
+        ours.crd_missing(false);
+        ours.failed.with_label_values::<&str>(&[]).inc_by(0);
+        Ok(ours)
     }
 
     /// A pass ended. `error` is the category of what went wrong.
@@ -151,6 +156,9 @@ mod tests {
     fn every_metric_of_the_catalogue_is_served() {
         let metrics = Metrics::new();
         let ours = OperatorMetrics::new(&metrics).unwrap();
+        for idle in ["operator_leader 0", "crd_missing 0", "training_failed_total 0"] {
+            assert!(metrics.text().contains(idle), "{idle} is not there from the start");
+        }
         ours.reconciled("StockPipeline", Duration::from_millis(3), None);
         ours.reconciled("StockPipeline", Duration::from_millis(3), Some("ApiError"));
         ours.in_backoff("StockPipeline", 1);
