@@ -20,16 +20,12 @@ pub mod ledger;
 pub mod look;
 pub mod observed;
 pub mod progress;
-#[cfg(test)]
 mod samples;
 pub mod schedule;
 pub mod seen;
 pub mod state;
-#[cfg(test)]
 mod state_histories;
-#[cfg(test)]
 mod state_table;
-#[cfg(test)]
 mod state_tests;
 pub mod triggers;
 mod verdict;

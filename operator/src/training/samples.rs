@@ -1,5 +1,7 @@
 //! Objects that the tests of this controller begin with.
 
+#![cfg(test)]
+
 use crds::training_run::status::{Attempt, Dataset, Metric};
 use crds::training_run::{RunResult, TrainingRunStatus};
 use crds::validate::{Kind, with_defaults};

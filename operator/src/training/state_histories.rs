@@ -2,6 +2,8 @@
 //! of a reconcile. Whatever happens: one Job an attempt, no life after the end, retries within the policy, and no run
 //! beyond its deadline.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 
 use crds::TrainingRun;

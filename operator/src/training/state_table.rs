@@ -1,5 +1,7 @@
 //! The table of the state machine, row by row.
 
+#![cfg(test)]
+
 use crds::training_run::RestartType;
 use crds::training_run::status::{Attempt, Phase};
 use crds::{Duration, TrainingRun};

@@ -1,5 +1,7 @@
 //! What the table of the state machine does not show: clocks, pauses, what is remembered, what is not written again.
 
+#![cfg(test)]
+
 use crds::TrainingRun;
 use crds::training_run::status::Phase;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

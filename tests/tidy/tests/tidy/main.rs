@@ -28,7 +28,7 @@ static GRAPH: LazyLock<Graph> = LazyLock::new(|| {
 });
 
 fn sources() -> Vec<Text> {
-    let all = ["crds", "workers", "tests"]
+    let all = ["crds", "operator", "workers", "tests"]
         .iter()
         .flat_map(|directory| texts(&root(), directory, &[".rs"]).unwrap());
     all.collect()
@@ -119,8 +119,9 @@ fn the_documents_are_there() {
 
 #[test]
 fn every_crate_has_the_common_lints() {
-    let manifests =
-        ["crds", "workers", "tests"].iter().flat_map(|d| texts(&root(), d, &["Cargo.toml"]).unwrap());
+    let manifests = ["crds", "operator", "workers", "tests"]
+        .iter()
+        .flat_map(|d| texts(&root(), d, &["Cargo.toml"]).unwrap());
     let bare = manifests.filter(|file| !file.text.contains("[lints]\nworkspace = true"));
     none(bare.map(|file| format!("{} does not say [lints] workspace = true; add it", file.path)).collect());
 }
