@@ -45,8 +45,8 @@ test-long: ## Full sizes: more seeds, more kills, longer properties. Takes long;
 	@STOCKPIPE_LONG=1 tests/stages/run all
 
 bench: ## Speed and memory as ratios against a peer in the same run; writes target/bench/report.json. Starts servers if need be
-	@$(CARGO) build --locked --release --bin stockpipe --bin stockpipe-bench
-	@tests/bench/with-servers $(RELEASE)/stockpipe-bench --servers $(BENCH_ARGS)
+	@$(CARGO) build --locked --release --bin stockpipe --bin stockpipe-operator --bin stockpipe-bench
+	@tests/bench/with-servers $(RELEASE)/stockpipe-bench --servers --cluster $(BENCH_ARGS)
 
 bench-spark: ## The same load through the Spark job that this replaces, from PyPI and Maven Central
 	@$(CARGO) build --locked --release --bin stockpipe --bin stockpipe-bench
@@ -58,7 +58,7 @@ profile: ## Where a worker's CPU time goes on real servers: the ten most expensi
 	@tests/bench/with-servers tests/bench/profile $(RELEASE)
 
 parity: ## Spark computes the windows of the same topic: every final row must be equal
-	@$(CARGO) build --locked --bin stockpipe
+	@$(CARGO) build --locked --workspace --bin stockpipe
 	@tests/bench/with-servers tests/parity/run $${CARGO_TARGET_DIR:-target}/debug/stockpipe $(PARITY_ARGS)
 
 lint: ## Format check and clippy, warnings are errors
@@ -68,9 +68,11 @@ lint: ## Format check and clippy, warnings are errors
 fmt: ## Formats the sources
 	@$(CARGO) fmt --all
 
-generate: ## Writes the generated files (CRD YAML and its chart, alerts and dashboards of the operator's chart, the manual's table of cases)
+generate: ## Writes the generated files (CRD YAML and its chart, the reference; rules, alerts and dashboards of the operator's chart; the manual's table of cases)
 	@$(CARGO) run --locked -q -p stockpipe-crds --bin crdgen
 	@$(CARGO) run --locked -q -p stockpipe-parity --bin parity-table
+	@$(CARGO) build --locked -q -p stockpipe-operator --bin stockpipe-operator
+	@charts/rules $${CARGO_TARGET_DIR:-target}/debug/stockpipe-operator charts/stockpipe-operator/files
 	@cp monitoring/alerts.yaml charts/stockpipe-operator/files/
 	@cp monitoring/dashboards/*.json charts/stockpipe-operator/files/dashboards/
 

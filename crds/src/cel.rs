@@ -10,8 +10,14 @@
 
 use crate::limits;
 use crate::problem::Problem;
-use kube_cel::Validator;
+use crate::validate::Kind;
+use kube_cel::{CompiledSchema, Validator, compile_schema};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+static PIPELINE_COMPILED: LazyLock<CompiledSchema> =
+    LazyLock::new(|| compile_schema(Kind::StockPipeline.schema()));
+static RUN_COMPILED: LazyLock<CompiledSchema> = LazyLock::new(|| compile_schema(Kind::TrainingRun.schema()));
 
 /// One rule: what must hold, what to say where it does not, and of which field.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +116,11 @@ pub const PIPELINE: &[Rule] = &[
         rule: "!has(self.calendar) || (self.calendar.kind == 'Sessions') == \
                (has(self.calendar.timeZone) && has(self.calendar.open) && has(self.calendar.close))",
         message: "timeZone, open and close must be set with kind Sessions, and only with it",
+    },
+    Rule {
+        field: ".calendar.holidaysRef",
+        rule: "!has(self.calendar) || !has(self.calendar.holidaysRef) || self.calendar.kind == 'Sessions'",
+        message: "only kind Sessions has holidays; remove holidaysRef, or write the hours of the exchange with kind Sessions",
     },
     Rule {
         field: ".features.windows",
@@ -249,10 +260,16 @@ pub(crate) fn rules(rules: &[Rule]) -> Value {
 }
 
 /// Every rule that a defaulted object breaks. `old` is the object it replaces; without it transition rules rest.
-pub(crate) fn check(schema: &Value, object: &Value, old: Option<&Value>) -> Vec<Problem> {
+pub(crate) fn check(kind: Kind, object: &Value, old: Option<&Value>) -> Vec<Problem> {
+    let schema = kind.schema();
     let object = days_as_hours(schema, object);
     let old = old.map(|old| days_as_hours(schema, old));
-    match Validator::new().validate(schema, &object, old.as_ref()) {
+    // To compile the rules takes longer than everything else that is done with an object.
+    let compiled = match kind {
+        Kind::StockPipeline => &*PIPELINE_COMPILED,
+        Kind::TrainingRun => &*RUN_COMPILED,
+    };
+    match Validator::new().validate_compiled(compiled, &object, old.as_ref()) {
         Ok(()) => Vec::new(),
         Err(errors) => {
             errors.into_iter().map(|error| Problem::new(error.field_path, error.message)).collect()

@@ -15,6 +15,8 @@
 //! | [`mod@env`], [`overrides`] | names and paths that change a field |
 //! | [`local`] | what a single process ignores of a pipeline |
 //! | [`crd`] | the CustomResourceDefinitions, made fit for the API server |
+//! | [`reason`] | the words of conditions and Events, their meaning and remedy |
+//! | [`manual`] | the page that describes all of it |
 //!
 //! Architecture Invariant: this crate depends on no other crate of the workspace, reads no file, no clock and no
 //! environment; all of them come in as arguments. It holds no float: decimals are strings.
@@ -30,10 +32,12 @@ pub mod instant;
 pub mod limits;
 pub mod local;
 pub mod manifest;
+pub mod manual;
 pub mod overrides;
 pub mod pipeline;
 pub mod problem;
 pub mod quantity;
+pub mod reason;
 pub mod reference;
 mod schema;
 pub mod training_run;

@@ -59,5 +59,5 @@ pub fn with_defaults(kind: Kind, mut object: Value) -> Value {
 pub fn problems(kind: Kind, object: &Value, old: Option<&Value>) -> Vec<Problem> {
     let mut problems = Vec::new();
     value_rules::check(kind.schema(), object, "", &mut problems);
-    if problems.is_empty() { cel::check(kind.schema(), object, old) } else { problems }
+    if problems.is_empty() { cel::check(kind, object, old) } else { problems }
 }

@@ -7,7 +7,8 @@ use crate::problem::{Problem, nearest};
 use crate::{Decimal, Duration, Instant, Quantity, decimal, duration, instant, quantity};
 use regex::Regex;
 use serde_json::{Map, Value};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Fields whose names are kept for later versions.
 const RESERVED: &[(&str, &str)] = &[("spec.features", "expressions"), ("spec.features", "crossSection")];
@@ -144,7 +145,7 @@ fn check_text(schema: &Value, text: &str, path: &str, problems: &mut Vec<Problem
     } else if limit(schema, "minLength").is_some_and(|least| characters < least) {
         problems.push(Problem::new(path, "must not be empty; leave the field out, or say what you mean"));
     } else if let Some(pattern) = schema.get("pattern").and_then(Value::as_str)
-        && !Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
+        && !matches(pattern, text)
     {
         let message = misread(pattern, text)
             .unwrap_or_else(|| format!("{text:?} does not match {pattern}; {}", remedy(schema)));
@@ -154,6 +155,21 @@ fn check_text(schema: &Value, text: &str, path: &str, problems: &mut Vec<Problem
     {
         problems.push(Problem::new(path, error.to_string()));
     }
+}
+
+/// True where the text is what the pattern asks for. A pattern is compiled once: the schemas have a dozen of them, and to
+/// compile one takes longer than to check a whole object.
+fn matches(pattern: &str, text: &str) -> bool {
+    static COMPILED: LazyLock<Mutex<HashMap<String, Option<Arc<Regex>>>>> = LazyLock::new(Mutex::default);
+    let compiled = {
+        // What a panicking thread left is a whole entry or none.
+        let mut known = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(pattern) {
+            Some(compiled) => compiled.clone(),
+            None => known.entry(pattern.to_owned()).or_insert(Regex::new(pattern).ok().map(Arc::new)).clone(),
+        }
+    };
+    compiled.is_some_and(|regex| regex.is_match(text))
 }
 
 fn is_duration(schema: &Value) -> bool {

@@ -1,23 +1,33 @@
 //! Server-side apply of whole objects, and the deletion of what is not wanted any more.
 //!
 //! What is to be written is decided by [`plan`], a pure function of the objects wanted and the objects there; this file
-//! reads, writes and names errors. An object that is as it should be is not written. A new object is created by the
-//! same apply as a changed one, so that one field manager owns every field from the start.
+//! writes, looks where a name is taken, and names errors. An object that is as it should be is not written. A new object is
+//! created by the same apply as a changed one, so that one field manager owns every field from the start.
 //!
 //! Architecture Invariant: an object that somebody else owns is never touched: not adopted, not patched, not deleted.
+//! What is taken for new is applied with a version that no object has: the server creates it, or refuses where the name is
+//! taken, and nobody can take it in between. A look before each creation cost more and left that moment open.
 //! Every deletion names background propagation (a Job's default leaves its pods behind) and the uid it means.
 
 mod compare;
 mod plan;
 
 pub use compare::covers;
+use plan::plan_taken;
 pub use plan::{APPLIED, Owned, Plan, Step, Why, plan};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use kube::api::{Api, ApiResource, DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use crds::reason::Reason;
+use kube::api::{Api, ApiResource, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::{DynamicObject, GroupVersionKind, TypeMeta};
 use kube::{Client, ResourceExt as _};
+
+use crate::cache::Cache;
+
+/// A version that no object has: the store's first, before anything was written to it.
+const NO_VERSION: &str = "1";
 
 /// Why a child is not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -71,13 +81,13 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
-    /// One CamelCase word, for conditions and metrics.
-    pub const fn reason(&self) -> &'static str {
+    /// As conditions and metrics tell it.
+    pub const fn reason(&self) -> Reason {
         match self {
-            ApplyError::Conflict { .. } => "Conflict",
-            ApplyError::Refused { .. } => "Refused",
-            ApplyError::Forbidden { .. } => "Forbidden",
-            ApplyError::Api { .. } => "ApiError",
+            ApplyError::Conflict { .. } => Reason::Conflict,
+            ApplyError::Refused { .. } => Reason::ObjectRefused,
+            ApplyError::Forbidden { .. } => Reason::Forbidden,
+            ApplyError::Api { .. } => Reason::ApiError,
         }
     }
 
@@ -113,97 +123,92 @@ pub struct Written {
     pub waiting: u32,
 }
 
-/// Reads and writes the children of one owner.
+impl Written {
+    /// True where all is as it was.
+    pub fn is_nothing(&self) -> bool {
+        self.changed == 0 && self.deleted == 0 && self.repaired.is_empty()
+    }
+}
+
+/// Writes the children of one owner.
 #[derive(Clone)]
 pub struct Applier {
     client: Client,
     namespace: String,
     manager: &'static str,
+    cache: Arc<Cache>,
 }
 
 impl Applier {
-    /// For the objects of one namespace, written as `manager`.
-    pub fn new(client: Client, namespace: impl Into<String>, manager: &'static str) -> Self {
-        Applier { client, namespace: namespace.into(), manager }
+    /// For the objects of one namespace, written as `manager`; the cache is told of what was written.
+    pub fn new(
+        client: Client,
+        namespace: impl Into<String>,
+        manager: &'static str,
+        cache: Arc<Cache>,
+    ) -> Self {
+        Applier { client, namespace: namespace.into(), manager, cache }
     }
 
-    /// Every object of these kinds that the labels select; kind and apiVersion are set.
-    pub async fn read(&self, kinds: &[Kind], selector: &str) -> Result<Vec<DynamicObject>, ApplyError> {
-        let lists = kinds.iter().map(|kind| self.list(kind, selector));
-        let lists = futures::future::try_join_all(lists).await?;
-        Ok(lists.into_iter().flatten().collect())
-    }
-
-    async fn list(&self, kind: &Kind, selector: &str) -> Result<Vec<DynamicObject>, ApplyError> {
-        let resource = kind.resource();
-        let api = self.api(&resource);
-        let params = ListParams::default().labels(selector);
-        let list =
-            api.list(&params).await.map_err(|error| ApplyError::of("list", kind.kind, selector, error))?;
-        // The objects of a list leave out what the list says for all of them.
-        let types = TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() };
-        let typed = |mut object: DynamicObject| {
-            object.types = Some(types.clone());
-            object
-        };
-        Ok(list.items.into_iter().map(typed).collect())
-    }
-
-    /// Makes the children what `wanted` says. `live` is what [`Applier::read`] found; what is not wanted and not `kept`
-    /// goes. A conflict stops before anything is written.
+    /// Makes the children what `wanted` says. `live` is what the cache has; what is not wanted and not `kept`
+    /// goes. A conflict that the cache knows stops before anything is written, any other before what comes after it.
     pub async fn apply(
         &self,
         wanted: Vec<DynamicObject>,
         live: &[DynamicObject],
         owned: &Owned<'_>,
     ) -> Result<Written, ApplyError> {
-        let strangers = self.unlabelled(&wanted, live).await?;
-        let all: Vec<DynamicObject> = live.iter().cloned().chain(strangers).collect();
-        let plan = plan(wanted, &all, owned);
-        if let Some((kind, name)) = plan.conflicts.first() {
-            return Err(ApplyError::Conflict { kind: kind.clone(), name: name.clone() });
-        }
-        let mut written = Written { waiting: plan.waiting, ..Written::default() };
-        for step in plan.steps {
-            self.perform(step, &mut written).await?;
+        let mut written = Written::default();
+        for step in agreed(plan(wanted, live, owned), &mut written)? {
+            if let Some(object) = self.perform(step, &mut written).await? {
+                self.settle(object, owned, &mut written).await?;
+            }
         }
         Ok(written)
     }
 
-    /// Objects that have a wanted name but not our labels: labels that were taken off, or somebody else's.
-    async fn unlabelled(
+    /// A new object whose name is taken: by one of ours that lost its labels, or by somebody else's.
+    async fn settle(
         &self,
-        wanted: &[DynamicObject],
-        live: &[DynamicObject],
-    ) -> Result<Vec<DynamicObject>, ApplyError> {
-        let there = |object: &DynamicObject| live.iter().any(|other| plan::same(object, other));
-        let mut strangers = Vec::new();
-        for object in wanted.iter().filter(|object| !there(object)) {
-            let (kind, name) = (kind_of(object), object.name_any());
-            let found = self
-                .api(&resource_of(object))
-                .get_opt(&name)
-                .await
-                .map_err(|error| ApplyError::of("get", &kind, &name, error))?;
-            if let Some(mut found) = found {
-                found.types.clone_from(&object.types);
-                strangers.push(found);
-            }
+        object: DynamicObject,
+        owned: &Owned<'_>,
+        written: &mut Written,
+    ) -> Result<(), ApplyError> {
+        let (kind, name) = (kind_of(&object), object.name_any());
+        let found = self.api(&resource_of(&object)).get_opt(&name).await;
+        let Some(mut there) = found.map_err(|error| ApplyError::of("get", &kind, &name, error))? else {
+            // Gone meanwhile: the next pass makes it.
+            written.waiting += 1;
+            return Ok(());
+        };
+        there.types.clone_from(&object.types);
+        for step in agreed(plan_taken(object, &there, owned), written)? {
+            self.perform(step, written).await?;
         }
-        Ok(strangers)
+        Ok(())
     }
 
-    async fn perform(&self, step: Step, written: &mut Written) -> Result<(), ApplyError> {
+    /// Does one step. Gives a new object back, unwritten, where its name is taken.
+    async fn perform(&self, step: Step, written: &mut Written) -> Result<Option<DynamicObject>, ApplyError> {
         match step {
+            Step::Apply { mut object, why: Why::New } => {
+                object.metadata.resource_version = Some(NO_VERSION.to_owned());
+                let patched = self.patch(&object).await;
+                object.metadata.resource_version = None;
+                match patched {
+                    Ok(_) => written.changed += 1,
+                    Err(kube::Error::Api(status)) if status.is_conflict() => return Ok(Some(object)),
+                    Err(error) => return Err(refused("apply", &object, error)),
+                }
+            }
             Step::Apply { object, why } => {
-                let (kind, name) = (kind_of(&object), object.name_any());
                 let before = why.resource_version();
-                let after = self.patch(&object, &kind, &name).await?;
+                let after = self.patch(&object).await.map_err(|error| refused("apply", &object, error))?;
                 match why {
-                    Why::New | Why::Changed { .. } => written.changed += 1,
                     // The server writes some values in another form: then nothing has changed.
                     Why::Drifted { .. } if after == before => {}
-                    Why::Drifted { .. } => *written.repaired.entry(kind).or_default() += 1,
+                    Why::Drifted { .. } => *written.repaired.entry(kind_of(&object)).or_default() += 1,
+                    Why::New | Why::Changed { .. } => written.changed += 1,
                 }
             }
             Step::Delete { object, uid } => {
@@ -213,23 +218,19 @@ impl Applier {
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
-    async fn patch(
-        &self,
-        object: &DynamicObject,
-        kind: &str,
-        name: &str,
-    ) -> Result<Option<String>, ApplyError> {
+    /// Applies the object; its version afterwards.
+    async fn patch(&self, object: &DynamicObject) -> Result<Option<String>, kube::Error> {
+        let (kind, name) = (kind_of(object), object.name_any());
         let params = PatchParams::apply(self.manager).force().validation_strict();
-        let after = self
-            .api(&resource_of(object))
-            .patch(name, &params, &Patch::Apply(object))
-            .await
-            .map_err(|error| ApplyError::of("apply", kind, name, error))?;
+        let mut after = self.api(&resource_of(object)).patch(&name, &params, &Patch::Apply(object)).await?;
         tracing::info!(kind, name, namespace = self.namespace, "applied");
-        Ok(after.resource_version())
+        let version = after.resource_version();
+        after.types.clone_from(&object.types);
+        self.cache.put(after);
+        Ok(version)
     }
 
     /// False where it was gone already, or another one has its name by now.
@@ -243,8 +244,13 @@ impl Applier {
         let preconditions = Preconditions { uid: Some(uid), resource_version: None };
         let params = DeleteParams::background().preconditions(preconditions);
         match self.api(&resource_of(object)).delete(name, &params).await {
-            Ok(_) => {
+            Ok(deleted) => {
                 tracing::info!(kind, name, namespace = self.namespace, "deleted");
+                // One that is gone at once is taken out when the watch tells with which version it went.
+                if let Some(mut ending) = deleted.left() {
+                    ending.types.clone_from(&object.types);
+                    self.cache.put(ending);
+                }
                 Ok(true)
             }
             Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(false),
@@ -255,6 +261,19 @@ impl Applier {
     fn api(&self, resource: &ApiResource) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &self.namespace, resource)
     }
+}
+
+/// The steps of a plan in which nothing of somebody else's is in the way.
+fn agreed(plan: Plan, written: &mut Written) -> Result<Vec<Step>, ApplyError> {
+    if let Some((kind, name)) = plan.conflicts.first() {
+        return Err(ApplyError::Conflict { kind: kind.clone(), name: name.clone() });
+    }
+    written.waiting += plan.waiting;
+    Ok(plan.steps)
+}
+
+fn refused(verb: &'static str, object: &DynamicObject, error: kube::Error) -> ApplyError {
+    ApplyError::of(verb, &kind_of(object), &object.name_any(), error)
 }
 
 /// A kind of child.
@@ -269,7 +288,8 @@ pub struct Kind {
 }
 
 impl Kind {
-    const fn new(group: &'static str, version: &'static str, kind: &'static str) -> Self {
+    /// A kind by its group (empty for the core), version and name.
+    pub const fn new(group: &'static str, version: &'static str, kind: &'static str) -> Self {
         Kind { group, version, kind }
     }
 

@@ -1,6 +1,7 @@
 //! metav1 conditions: a time of transition that only moves with the status, and messages that say the same for the
 //! same state, so that an unchanged object is not written again.
 
+use crds::reason::Reason;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
@@ -42,8 +43,8 @@ pub struct Said {
     pub type_: &'static str,
     /// Whether it holds.
     pub status: Truth,
-    /// Why, as one CamelCase word.
-    pub reason: String,
+    /// Why.
+    pub reason: Reason,
     /// Why, for people; nothing in it may change while the state does not.
     pub message: String,
 }
@@ -53,10 +54,10 @@ impl Said {
     pub fn new(
         type_: &'static str,
         status: impl Into<Truth>,
-        reason: impl Into<String>,
+        reason: Reason,
         message: impl Into<String>,
     ) -> Self {
-        Said { type_, status: status.into(), reason: reason.into(), message: message.into() }
+        Said { type_, status: status.into(), reason, message: message.into() }
     }
 }
 
@@ -86,7 +87,7 @@ fn condition(before: Option<&Condition>, said: Said, generation: Option<i64>, no
     Condition {
         type_: said.type_.to_owned(),
         status: status.to_owned(),
-        reason: said.reason,
+        reason: said.reason.into(),
         message: shortened(&said.message, MESSAGE_BYTES),
         observed_generation: generation,
         // Kubernetes keeps whole seconds: what is written must equal what is read back.
@@ -120,26 +121,26 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn ready(status: bool, reason: &str) -> Vec<Said> {
+    fn ready(status: bool, reason: Reason) -> Vec<Said> {
         vec![Said::new("Ready", status, reason, "")]
     }
 
     #[test]
     fn the_time_moves_with_the_status_only() {
-        let first = updated(&[], ready(false, "Starting"), Some(1), at(10));
-        let second = updated(&first, ready(false, "Pulling"), Some(2), at(20));
+        let first = updated(&[], ready(false, Reason::Starting), Some(1), at(10));
+        let second = updated(&first, ready(false, Reason::ImagePull), Some(2), at(20));
         assert_eq!(second[0].last_transition_time.0, at(10));
-        assert_eq!((second[0].reason.as_str(), second[0].observed_generation), ("Pulling", Some(2)));
-        let third = updated(&second, ready(true, "Running"), Some(2), at(30));
+        assert_eq!((second[0].reason.as_str(), second[0].observed_generation), ("ImagePull", Some(2)));
+        let third = updated(&second, ready(true, Reason::Running), Some(2), at(30));
         assert_eq!(third[0].last_transition_time.0, at(30));
         assert!(holds(&third, "Ready") && !holds(&second, "Ready") && !holds(&third, "Degraded"));
-        assert_eq!(updated(&third, ready(true, "Running"), Some(2), at(40)), third);
+        assert_eq!(updated(&third, ready(true, Reason::Running), Some(2), at(40)), third);
     }
 
     #[test]
     fn times_are_whole_seconds_as_kubernetes_keeps_them() {
         let now = Timestamp::from_millisecond(10_999).unwrap();
-        assert_eq!(updated(&[], ready(true, "A"), None, now)[0].last_transition_time.0, at(10));
+        assert_eq!(updated(&[], ready(true, Reason::Running), None, now)[0].last_transition_time.0, at(10));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Kubernetes Events: what a person sees under `kubectl describe`. Never an error source: an Event that cannot be
 //! written is logged and forgotten.
 
+use crds::reason::Reason;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
@@ -16,8 +17,8 @@ const NOTE_BYTES: usize = 1024;
 pub struct Notice {
     /// True where a person should look.
     pub warning: bool,
-    /// Why, as one CamelCase word. Events of the same reason and action are counted together.
-    pub reason: String,
+    /// Why. Events of the same reason and action are counted together.
+    pub reason: Reason,
     /// What the operator did or tried, as one CamelCase word.
     pub action: &'static str,
     /// For people.
@@ -26,19 +27,19 @@ pub struct Notice {
 
 impl Notice {
     /// Something went as it should.
-    pub fn normal(reason: impl Into<String>, action: &'static str, note: impl Into<String>) -> Self {
-        Notice { warning: false, reason: reason.into(), action, note: note.into() }
+    pub fn normal(reason: Reason, action: &'static str, note: impl Into<String>) -> Self {
+        Notice { warning: false, reason, action, note: note.into() }
     }
 
     /// A person should look.
-    pub fn warning(reason: impl Into<String>, action: &'static str, note: impl Into<String>) -> Self {
-        Notice { warning: true, reason: reason.into(), action, note: note.into() }
+    pub fn warning(reason: Reason, action: &'static str, note: impl Into<String>) -> Self {
+        Notice { warning: true, reason, action, note: note.into() }
     }
 
     fn event(&self) -> Event {
         Event {
             type_: if self.warning { EventType::Warning } else { EventType::Normal },
-            reason: self.reason.clone(),
+            reason: self.reason.into(),
             note: Some(shortened(&self.note, NOTE_BYTES)),
             action: self.action.to_owned(),
             secondary: None,
@@ -63,7 +64,7 @@ impl Events {
     pub async fn tell(&self, about: &ObjectReference, notices: impl IntoIterator<Item = Notice>) {
         for notice in notices {
             if let Err(error) = self.recorder.publish(&notice.event(), about).await {
-                tracing::warn!(reason = notice.reason, "an Event could not be written: {error}");
+                tracing::warn!(reason = notice.reason.name(), "an Event could not be written: {error}");
             }
         }
     }
@@ -75,9 +76,9 @@ mod tests {
 
     #[test]
     fn notes_fit_into_an_event() {
-        let event = Notice::warning("InvalidSpec", "Validate", "ü".repeat(2000)).event();
+        let event = Notice::warning(Reason::InvalidSpec, "Validate", "ü".repeat(2000)).event();
         assert!(event.note.unwrap().len() <= NOTE_BYTES);
         assert_eq!(event.type_, EventType::Warning);
-        assert_eq!(Notice::normal("Ready", "Observe", "x").event().type_, EventType::Normal);
+        assert_eq!(Notice::normal(Reason::Ready, "Observe", "x").event().type_, EventType::Normal);
     }
 }

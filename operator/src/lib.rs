@@ -10,6 +10,7 @@
 pub mod admin;
 pub mod apply;
 pub mod backoff;
+pub mod cache;
 pub mod conditions;
 pub mod crd_check;
 pub mod environment;
@@ -23,4 +24,5 @@ pub mod rbac;
 pub mod render;
 pub mod run;
 pub mod training;
+pub mod watching;
 pub mod workers;

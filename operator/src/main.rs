@@ -9,6 +9,9 @@ use operator::run::{self, RunArgs};
 use operator::{rbac, render};
 use runtime::telemetry::LogFormat;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs StockPipelines and TrainingRuns on Kubernetes.
 #[derive(Parser)]
 #[command(name = "stockpipe-operator", version)]

@@ -2,6 +2,7 @@
 //!
 //! Messages hold no pod name and no time: the same trouble says the same words after every restart.
 
+use crds::reason::Reason;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Event, Pod};
 use kube::ResourceExt as _;
 use serde_json::Value;
@@ -11,14 +12,14 @@ use serde_json::Value;
 pub struct Trouble {
     /// How sure it is that waiting does not help: the least is told.
     rank: u8,
-    /// One CamelCase word.
-    pub reason: &'static str,
+    /// Why.
+    pub reason: Reason,
     /// The role and the cause, for people.
     pub message: String,
 }
 
 impl Trouble {
-    fn new(rank: u8, reason: &'static str, message: impl Into<String>) -> Self {
+    fn new(rank: u8, reason: Reason, message: impl Into<String>) -> Self {
         Trouble { rank, reason, message: message.into() }
     }
 }
@@ -27,6 +28,19 @@ impl Trouble {
 pub fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
     conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// True where the pod has a node and none of its containers has started: a volume may be missing.
+pub fn may_wait_for_a_volume(pod: &Pod) -> bool {
+    let Some(status) = &pod.status else { return false };
+    let has_node =
+        status.conditions.iter().flatten().any(|c| c.type_ == "PodScheduled" && c.status == "True");
+    let has_started = statuses(pod).any(|one| {
+        one.started == Some(true)
+            || ended(one.state.as_ref()).is_some()
+            || ended(one.last_state.as_ref()).is_some()
+    });
+    has_node && !has_started && status.phase.as_deref() == Some("Pending")
 }
 
 /// True where the pod runs no more and will not again.
@@ -74,14 +88,14 @@ fn of_container(status: &ContainerStatus) -> Option<Trouble> {
     match reason {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => Some(Trouble::new(
             0,
-            "ImagePull",
+            Reason::ImagePull,
             format!(
                 "image {} cannot be pulled ({reason}): correct spec.image, or give spec.image.pullSecrets",
                 status.image
             ),
         )),
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            Some(Trouble::new(1, "ContainerConfig", format!("the container cannot be made: {message}")))
+            Some(Trouble::new(1, Reason::ContainerConfig, format!("the container cannot be made: {message}")))
         }
         _ => crashed(status, reason == "CrashLoopBackOff"),
     }
@@ -91,7 +105,11 @@ fn crashed(status: &ContainerStatus, in_a_loop: bool) -> Option<Trouble> {
     let last = ended(status.state.as_ref()).or_else(|| ended(status.last_state.as_ref()))?;
     if last.reason.as_deref() == Some("OOMKilled") {
         let remedy = "give it more by podOverrides, or fewer symbols, windows or partitions a pod";
-        return Some(Trouble::new(2, "OutOfMemory", format!("it used more memory than its limit: {remedy}")));
+        return Some(Trouble::new(
+            2,
+            Reason::OutOfMemory,
+            format!("it used more memory than its limit: {remedy}"),
+        ));
     }
     if !in_a_loop && last.exit_code == 0 {
         return None;
@@ -99,7 +117,7 @@ fn crashed(status: &ContainerStatus, in_a_loop: bool) -> Option<Trouble> {
     let words = last.message.as_deref().and_then(last_words);
     let words = words.unwrap_or_else(|| "it left no message; see its log".to_owned());
     let invalid = last.exit_code == 2;
-    let reason = if invalid { "InvalidInput" } else { "CrashLoop" };
+    let reason = if invalid { Reason::InvalidInput } else { Reason::CrashLoop };
     Some(Trouble::new(3, reason, format!("it ended with code {}: {words}", last.exit_code)))
 }
 
@@ -115,7 +133,7 @@ fn unschedulable(pod: &Pod) -> Option<Trouble> {
             && condition.reason.as_deref() == Some("Unschedulable")
     })?;
     let message = condition.message.as_deref().unwrap_or("no node takes the pod");
-    Some(Trouble::new(4, "Unschedulable", message))
+    Some(Trouble::new(4, Reason::Unschedulable, message))
 }
 
 /// A volume that cannot be mounted is told by Events only: the container just waits.
@@ -124,14 +142,14 @@ fn not_mounted(pod: &Pod, events: &[Event]) -> Option<Trouble> {
     let event = events.iter().find(|event| {
         event.involved_object.uid.as_deref() == uid && event.reason.as_deref() == Some("FailedMount")
     })?;
-    Some(Trouble::new(5, "Volume", event.message.clone().unwrap_or_default()))
+    Some(Trouble::new(5, Reason::Volume, event.message.clone().unwrap_or_default()))
 }
 
 /// Why the controller of these pods could not make them: a quota, an admission policy. `message` is the words of the
 /// API server, which begin with the name of the pod that was never made.
 pub fn not_created(role: &str, message: &str) -> Trouble {
     let cause = message.split_once("is forbidden: ").map_or(message, |(_, cause)| cause);
-    let reason = if cause.contains("exceeded quota") { "QuotaExceeded" } else { "PodRefused" };
+    let reason = if cause.contains("exceeded quota") { Reason::QuotaExceeded } else { Reason::PodRefused };
     Trouble::new(0, reason, format!("{role}: pods are not created: {cause}"))
 }
 
@@ -173,7 +191,7 @@ mod tests {
         pod(json!({"phase": "Running", "containerStatuses": [status]}))
     }
 
-    fn told(pod: Pod) -> (&'static str, String) {
+    fn told(pod: Pod) -> (Reason, String) {
         let trouble = trouble(&[pod], &[]).expect("a trouble");
         (trouble.reason, trouble.message)
     }
@@ -182,11 +200,11 @@ mod tests {
     fn images_config_and_crashes_are_told() {
         let (reason, message) =
             told(container(json!({"waiting": {"reason": "ImagePullBackOff"}}), json!({})));
-        assert_eq!(reason, "ImagePull");
+        assert_eq!(reason, Reason::ImagePull);
         assert!(message.starts_with("ingest: image reg/stockpipe:1"), "{message}");
         let missing = json!({"waiting": {"reason": "CreateContainerConfigError", "message": "secret \"db\" not found"}});
         let (reason, message) = told(container(missing, json!({})));
-        assert_eq!((reason, message.contains("secret \"db\"")), ("ContainerConfig", true));
+        assert_eq!((reason, message.contains("secret \"db\"")), (Reason::ContainerConfig, true));
         let log = "first\n{\"level\":\"ERROR\",\"message\":\"Kafka at k:9092 does not answer\"}\n";
         let ended = json!({"terminated": {"exitCode": 1, "message": log}});
         let (reason, message) = told(container(
@@ -194,10 +212,10 @@ mod tests {
             "message": "back-off 10s restarting failed container=ingest pod=market-ingest-5f-x1"}}),
             ended,
         ));
-        assert_eq!(reason, "CrashLoop");
+        assert_eq!(reason, Reason::CrashLoop);
         assert_eq!(message, "ingest: it ended with code 1: Kafka at k:9092 does not answer");
         let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
-        assert_eq!(told(container(json!({"running": {}}), killed)).0, "OutOfMemory");
+        assert_eq!(told(container(json!({"running": {}}), killed)).0, Reason::OutOfMemory);
     }
 
     #[test]
@@ -214,17 +232,20 @@ mod tests {
     fn nodes_volumes_and_quotas_are_told_without_pod_names() {
         let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
                                "message": "0/1 nodes are available: 1 Insufficient memory."});
-        assert_eq!(told(pod(json!({"phase": "Pending", "conditions": [condition]}))).0, "Unschedulable");
+        assert_eq!(
+            told(pod(json!({"phase": "Pending", "conditions": [condition]}))).0,
+            Reason::Unschedulable
+        );
         let event: Event = serde_json::from_value(json!({"metadata": {}, "reason": "FailedMount",
             "involvedObject": {"kind": "Pod", "uid": "u1"},
             "message": "MountVolume.SetUp failed for market-ingest-5f-x1: secret \"tls\" not found"}))
         .unwrap();
         let found = trouble(&[pod(json!({"phase": "Pending"}))], std::slice::from_ref(&event)).unwrap();
-        assert_eq!((found.reason, found.message.contains("secret \"tls\"")), ("Volume", true));
+        assert_eq!((found.reason, found.message.contains("secret \"tls\"")), (Reason::Volume, true));
         assert!(!found.message.contains("5f-x1"), "{}", found.message);
         let quota = "pods \"market-ingest-5f-x2\" is forbidden: exceeded quota: small, requested: cpu=1";
         let found = not_created("ingest", quota);
-        assert_eq!(found.reason, "QuotaExceeded");
+        assert_eq!(found.reason, Reason::QuotaExceeded);
         assert_eq!(found.message, "ingest: pods are not created: exceeded quota: small, requested: cpu=1");
     }
 
@@ -235,7 +256,7 @@ mod tests {
             json!({"terminated": {"exitCode": 1}}),
         );
         let image = container(json!({"waiting": {"reason": "ErrImagePull"}}), json!({}));
-        assert_eq!(trouble(&[crash.clone(), image], &[]).unwrap().reason, "ImagePull");
+        assert_eq!(trouble(&[crash.clone(), image], &[]).unwrap().reason, Reason::ImagePull);
         let ready = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
         assert_eq!(trouble(&[pod(ready)], &[]), None);
         assert_eq!(last_end(&[crash]), Some((1, String::new())));

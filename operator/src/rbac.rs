@@ -121,7 +121,7 @@ pub const PERMISSIONS: &[Permission] = &[
         scope: Scope::Watched,
         group: "monitoring.coreos.com",
         resources: &["podmonitors", "prometheusrules"],
-        verbs: &["list", "create", "patch", "delete"],
+        verbs: OWNED,
         code: "apply.rs",
         reason: "spec.monitoring, where the Prometheus operator is installed",
     },
@@ -137,8 +137,8 @@ pub const PERMISSIONS: &[Permission] = &[
         scope: Scope::Watched,
         group: "",
         resources: &["pods"],
-        verbs: &["list"],
-        code: "pipeline/observe.rs",
+        verbs: &["list", "watch"],
+        code: "cache/follow.rs",
         reason: "why a pod is not ready, where it answers, how a container ended",
     },
     Permission {
@@ -245,7 +245,7 @@ mod tests {
                 assert_eq!((*resources, *verbs), (&["secrets"] as &[_], &["get"] as &[_]));
             }
             if resources.iter().any(|r| r.starts_with("pods")) {
-                assert_eq!((*resources, *verbs), (&["pods"] as &[_], &["list"] as &[_]));
+                assert_eq!((*resources, *verbs), (&["pods"] as &[_], &["list", "watch"] as &[_]));
             }
         }
     }

@@ -9,6 +9,7 @@ use crds::{Bare, File, Manifest, ManifestError, StockPipeline};
 use crate::environment::Environment;
 use crate::pipeline::build::build;
 use crate::pipeline::desired::{Dereferenced, Desired, Invalid};
+use crate::pipeline::image;
 
 /// Why a manifest cannot be rendered. All of it is bad input: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,7 @@ pub fn render(files: &[File], env: &Environment) -> Result<String, RenderError> 
     // The environment of a person's shell is not the operator's.
     let nothing = |_: &str| None;
     let documents = Manifest::load(files, &[], Bare::Pipeline, &nothing, true)?;
+    image::check(&documents.pipeline, env).map_err(Invalid::from)?;
     let children = build(&unseen(documents.pipeline), env)?;
     let mut text = String::new();
     for object in children.into_objects() {

@@ -51,12 +51,12 @@ pub struct Heard {
     pub pod: String,
     /// The role it has by its labels.
     pub role: String,
-    /// Its `/status`; `None` where it did not answer, or another pipeline's worker did.
+    /// Its `/status`; `None` where it did not answer, or another pod did.
     pub status: Option<Value>,
 }
 
-/// Asks every pod that has an address and runs. `namespace` and `pipeline` must be the worker's own: addresses of pods
-/// are used again.
+/// Asks every pod that has an address and runs. Who answers must be that very pod, of this pipeline: addresses are used
+/// again, and what another pod says of its partitions would be counted as this one's.
 pub async fn ask_all(ask: &Ask, list: &[Pod], namespace: &str, pipeline: &str) -> Vec<Heard> {
     let running =
         list.iter().filter(|pod| !pods::is_finished(pod) && pod.metadata.deletion_timestamp.is_none());
@@ -65,13 +65,14 @@ pub async fn ask_all(ask: &Ask, list: &[Pod], namespace: &str, pipeline: &str) -
             let (name, role) = (pod.name_any(), pods::role(pod).to_owned());
             let answer = address(pod).map(|address| ask(address));
             let (namespace, pipeline) = (namespace.to_owned(), pipeline.to_owned());
+            let uid = pod.metadata.uid.clone();
             async move {
                 let status = match answer {
                     Some(answer) => answer
                         .await
                         .inspect_err(|unheard| tracing::debug!("{unheard}"))
                         .ok()
-                        .filter(|status| is_ours(status, &namespace, &pipeline)),
+                        .filter(|status| is_ours(status, &namespace, &pipeline, uid.as_deref())),
                     None => None,
                 };
                 Heard { pod: name, role, status }
@@ -86,9 +87,11 @@ fn address(pod: &Pod) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, u16::try_from(ADMIN_PORT).ok()?))
 }
 
-fn is_ours(status: &Value, namespace: &str, pipeline: &str) -> bool {
+fn is_ours(status: &Value, namespace: &str, pipeline: &str, uid: Option<&str>) -> bool {
     let process = &status["process"];
-    process["pipeline"] == pipeline && (process["namespace"].is_null() || process["namespace"] == namespace)
+    process["pipeline"] == pipeline
+        && (process["namespace"].is_null() || process["namespace"] == namespace)
+        && process["podUid"].as_str() == uid
 }
 
 /// The `/status` of the worker at `address`.
@@ -152,21 +155,30 @@ mod tests {
     async fn only_running_pods_are_asked_and_strangers_are_not_believed() {
         let pod = |name: &str, ip: &str, phase: &str| -> Pod {
             let labels = json!({"app.kubernetes.io/component": "ingest"});
-            serde_json::from_value(json!({"metadata": {"name": name, "labels": labels},
-                                          "status": {"podIP": ip, "phase": phase}}))
-            .unwrap()
+            let metadata = json!({"name": name, "uid": format!("uid-{name}"), "labels": labels});
+            serde_json::from_value(json!({"metadata": metadata, "status": {"podIP": ip, "phase": phase}}))
+                .unwrap()
         };
         let ask: Ask = Arc::new(|address| {
-            let pipeline = if address.ip().to_string() == "10.0.0.1" { "market" } else { "other" };
-            Box::pin(async move { Ok(json!({"process": {"pipeline": pipeline, "namespace": "prod"}})) })
+            let (pipeline, uid) = match address.ip().to_string().as_str() {
+                "10.0.0.1" => ("market", json!("uid-a")),
+                "10.0.0.2" => ("other", json!("uid-b")),
+                // The pod that had the address before, or one that does not say who it is.
+                "10.0.0.3" => ("market", json!("uid-gone")),
+                _ => ("market", json!(null)),
+            };
+            let process = json!({"pipeline": pipeline, "namespace": "prod", "podUid": uid});
+            Box::pin(async move { Ok(json!({"process": process})) })
         });
         let pods = [
             pod("a", "10.0.0.1", "Running"),
             pod("b", "10.0.0.2", "Running"),
             pod("c", "10.0.0.1", "Failed"),
+            pod("d", "10.0.0.3", "Running"),
+            pod("e", "10.0.0.4", "Running"),
         ];
         let heard = ask_all(&ask, &pods, "prod", "market").await;
         let told: Vec<_> = heard.iter().map(|one| (one.pod.as_str(), one.status.is_some())).collect();
-        assert_eq!(told, [("a", true), ("b", false)]);
+        assert_eq!(told, [("a", true), ("b", false), ("d", false), ("e", false)]);
     }
 }

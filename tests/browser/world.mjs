@@ -43,10 +43,10 @@ export async function startServer() {
   };
 }
 
-/** Starts the program on the example and an empty directory. @param {string} binary */
-export async function startProgram(binary) {
+/** Starts the program on the example and an empty directory. @param {string} binary @param {string[]} more further arguments */
+export async function startProgram(binary, more = []) {
   const data = mkdtempSync(join(tmpdir(), "stockpipe-program-"));
-  const child = spawn(binary, ["local", "-f", "examples/pipeline.yaml", "--data", data, "--listen", "127.0.0.1:0", "--run-for", "170s"], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(binary, ["local", "-f", "examples/pipeline.yaml", "--data", data, "--listen", "127.0.0.1:0", "--run-for", "170s", ...more], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise((resolve) => child.on("exit", resolve));
   /** The last lines it said, for whoever has to find out why it ended. @type {string[]} */
   const said = [];
@@ -85,12 +85,13 @@ async function serveFromDisk(context, folder) {
   });
 }
 
-/** A Chromium with a profile of its own. */
-export async function startBrowser() {
+/** A Chromium with a profile of its own. @param {{username: string, password: string}} [httpCredentials] what a person types where it asks */
+export async function startBrowser(httpCredentials) {
   const profile = mkdtempSync(join(tmpdir(), "stockpipe-browser-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
+    httpCredentials,
     viewport: { width: 1440, height: 1000 },
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
   });

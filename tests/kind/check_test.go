@@ -34,6 +34,7 @@ func TestBrokenRenderings(t *testing.T) {
 		{"name: reader}", "name: writer}", "which is not there"},
 		{"verbs: [get]", "verbs: [get, list]", "only get is needed"},
 		{"verbs: [get]", "verbs: ['*']", "by a star"},
+		{"resource-policy: keep", "resource-policy: kept", "would go with its release"},
 	} {
 		text := strings.Replace(string(right), broken.from, broken.to, 1)
 		if text == string(right) {
@@ -48,11 +49,11 @@ func TestBrokenRenderings(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	for text, says := range map[string]string{
-		"kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n  - role: control-plane\n":     "",
-		"kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n  - rloe: control-plane\n":     "not found",
-		"kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n  - role: master\n":            "nodes[0].role",
-		"kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha3\n":                                      "v1alpha4",
-		"kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n---\nkind: Cluster\n":                  "more than one",
+		"kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n  - role: control-plane\n": "",
+		"kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n  - rloe: control-plane\n": "not found",
+		"kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n  - role: master\n":        "nodes[0].role",
+		"kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha3\n":                                  "v1alpha4",
+		"kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n---\nkind: Cluster\n":              "more than one",
 	} {
 		err := checkConfig([]byte(text))
 		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {

@@ -4,21 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 )
 
-// readConfig reads a configuration of kind with its own types; a field they do not know is an error.
-func readConfig(file string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	return checkConfig(text)
-}
-
+// checkConfig reads a configuration of kind with kind's own types; a field they do not know is an error.
 func checkConfig(text []byte) error {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)

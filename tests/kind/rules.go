@@ -10,16 +10,18 @@ import (
 	policy "k8s.io/api/policy/v1"
 	rbac "k8s.io/api/rbac/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // workload is anything that makes pods.
 type workload struct {
-	name     string
-	selector *meta.LabelSelector
-	template core.PodTemplateSpec
-	claims   []core.PersistentVolumeClaim
+	name      string
+	namespace string
+	selector  *meta.LabelSelector
+	template  core.PodTemplateSpec
+	claims    []core.PersistentVolumeClaim
 }
 
 // rules holds the objects of one rendering to the house rules.
@@ -56,6 +58,12 @@ func rules(objects []runtime.Object) (wrong []string) {
 			if !present["ClusterRole /"+object.RoleRef.Name] {
 				say("%s binds %s, which is not there", id(object), object.RoleRef.Name)
 			}
+		case *unstructured.Unstructured:
+			// With a definition go all objects of it.
+			kept := object.GetAnnotations()["helm.sh/resource-policy"] == "keep"
+			if object.GetKind() == "CustomResourceDefinition" && !kept {
+				say("%s would go with its release: annotate it helm.sh/resource-policy: keep", id(object))
+			}
 		case *rbac.Role:
 			verbs(id(object), object.Rules, say)
 		case *rbac.ClusterRole:
@@ -77,10 +85,11 @@ func find(objects []runtime.Object) (found []workload) {
 	for _, object := range objects {
 		switch object := object.(type) {
 		case *apps.Deployment:
-			found = append(found, workload{id(object), object.Spec.Selector, object.Spec.Template, nil})
+			spec := object.Spec
+			found = append(found, workload{id(object), object.Namespace, spec.Selector, spec.Template, nil})
 		case *apps.StatefulSet:
 			spec := object.Spec
-			found = append(found, workload{id(object), spec.Selector, spec.Template, spec.VolumeClaimTemplates})
+			found = append(found, workload{id(object), object.Namespace, spec.Selector, spec.Template, spec.VolumeClaimTemplates})
 		}
 	}
 	return found

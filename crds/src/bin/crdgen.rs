@@ -1,5 +1,5 @@
-//! Writes `crds/yaml/` and the templates of the chart `stockpipe-crds` from the types. A test compares; this is how to
-//! make it pass.
+//! Writes `crds/yaml/`, the templates of the chart `stockpipe-crds` and `docs/reference.md` from the types. A test
+//! compares; this is how to make it pass.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,10 +16,14 @@ fn main() -> ExitCode {
 
 fn generate(crate_dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     write(&crate_dir.join("yaml"), crds::crd::files()?)?;
-    write(&crate_dir.join("../charts/stockpipe-crds/templates"), crds::crd::templates()?)
+    write(&crate_dir.join("../charts/stockpipe-crds/templates"), crds::crd::templates()?)?;
+    write(&crate_dir.join("../docs"), [("reference.md", crds::manual::page())])
 }
 
-fn write(directory: &Path, files: [(&str, String); 2]) -> Result<(), Box<dyn std::error::Error>> {
+fn write<const N: usize>(
+    directory: &Path,
+    files: [(&str, String); N],
+) -> Result<(), Box<dyn std::error::Error>> {
     let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
     std::fs::create_dir_all(directory).map_err(|error| told(directory, error))?;
     for (name, content) in files {

@@ -1,7 +1,7 @@
 //! When the market is open: it decides which bar a forecast is for, and what a day is.
 
 use crate::limits;
-use crate::reference::ConfigMapKeyRef;
+use crate::reference::NAME;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,9 +23,25 @@ pub struct Calendar {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 5), regex(pattern = CLOCK))]
     pub close: Option<String>,
-    /// The key of a ConfigMap that lists holidays, one date a line.
+    /// The ConfigMap that lists holidays, for Sessions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub holidays_ref: Option<ConfigMapKeyRef>,
+    pub holidays_ref: Option<HolidaysRef>,
+}
+
+/// One key of a ConfigMap that lists holidays: one date a line, like 2026-12-25; what follows a `#` is a comment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HolidaysRef {
+    /// The ConfigMap's name.
+    #[schemars(length(min = 1, max = limits::OBJECT_NAME), regex(pattern = NAME))]
+    pub name: String,
+    /// The key whose value is the list.
+    #[serde(default = "holidays_key")]
+    #[schemars(length(min = 1, max = limits::OBJECT_NAME), regex(pattern = "^[-._a-zA-Z0-9]+$"))]
+    pub key: String,
+}
+
+fn holidays_key() -> String {
+    "holidays".to_owned()
 }
 
 const CLOCK: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]$";

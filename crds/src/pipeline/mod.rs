@@ -20,7 +20,7 @@ pub mod source;
 pub mod status;
 pub mod training;
 
-pub use calendar::{Calendar, CalendarKind};
+pub use calendar::{Calendar, CalendarKind, HolidaysRef};
 pub use feature_store::{Cassandra, FeatureStore, Ttl};
 pub use features::{Dedup, DedupBy, Features, OhlcOrder, Validation, Window};
 pub use lake::{Hdfs, Kerberos, Lake, Roll};

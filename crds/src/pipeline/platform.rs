@@ -15,7 +15,7 @@ pub struct Monitoring {
     pub pod_monitor: bool,
     /// A PrometheusRule.
     pub prometheus_rule: bool,
-    /// ConfigMaps with dashboards.
+    /// A ConfigMap with a dashboard, labelled for the sidecar of Grafana.
     pub grafana_dashboards: bool,
     /// Labels by which Prometheus and Grafana select them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -74,6 +74,36 @@ fn the_chart_has_the_same_and_keeps_them() {
 }
 
 #[test]
+fn the_reference_is_up_to_date_and_has_everything() {
+    let page = crds::manual::page();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference.md");
+    let stored = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(stored == page, "docs/reference.md is stale; run `make generate`");
+    for rule in crds::cel::PIPELINE.iter().chain(crds::cel::RUN) {
+        assert!(page.contains(rule.message), "no field has the rule {:?}", rule.message);
+    }
+    for kind in [Kind::StockPipeline, Kind::TrainingRun] {
+        for part in ["spec", "status"] {
+            each(&kind.schema()["properties"][part], "", &mut |path, node| {
+                // A list's element and a map's value have the row of the list and of the map.
+                let field = path.trim_start_matches('.');
+                let repeated = field.starts_with("training.template.spec.");
+                if field.is_empty() || repeated || field.ends_with("[]") || node["type"].is_null() {
+                    return;
+                }
+                assert!(page.contains(&format!("| `{field}` |")), "{part}.{field} has no row");
+            });
+        }
+    }
+    for row in crds::reason::table() {
+        assert!(page.contains(&format!("| `{}` |", row.reason)), "{} has no row", row.reason);
+    }
+    for type_ in crds::reason::conditions() {
+        assert!(page.contains(&format!("| `{}` | {} |", type_.name, type_.meaning)), "{}", type_.name);
+    }
+}
+
+#[test]
 fn every_node_is_structural() {
     for kind in [Kind::StockPipeline, Kind::TrainingRun] {
         each(kind.schema(), "", &mut |path, node| {

@@ -82,7 +82,7 @@ impl Why {
 }
 
 /// The same kind and name.
-pub fn same(a: &DynamicObject, b: &DynamicObject) -> bool {
+fn same(a: &DynamicObject, b: &DynamicObject) -> bool {
     a.metadata.name == b.metadata.name && kind_of(a) == kind_of(b)
 }
 
@@ -92,11 +92,11 @@ pub fn plan(wanted: Vec<DynamicObject>, live: &[DynamicObject], owned: &Owned<'_
     let mut names = BTreeSet::new();
     for object in wanted {
         names.insert(key(&object));
-        match live.iter().find(|other| same(&object, other)) {
-            None => plan.steps.push(Step::Apply { object: with_hash(object), why: Why::New }),
-            Some(there) if !is_owned(there, owned.uid) => plan.conflicts.push(key(&object)),
-            Some(there) if there.metadata.deletion_timestamp.is_some() => plan.waiting += 1,
-            Some(there) => plan.steps.extend(change(object, there, owned)),
+        let there = live.iter().find(|other| same(&object, other));
+        let object = with_hash(object);
+        match there {
+            None => plan.steps.push(Step::Apply { object, why: Why::New }),
+            Some(there) => plan.add(object, there, owned),
         }
     }
     let orphans = live.iter().filter(|object| {
@@ -110,11 +110,29 @@ pub fn plan(wanted: Vec<DynamicObject>, live: &[DynamicObject], owned: &Owned<'_
     plan
 }
 
+/// What to do about an object, with its hash, that was thought to be new, where there is one of its name after all.
+pub(super) fn plan_taken(object: DynamicObject, there: &DynamicObject, owned: &Owned<'_>) -> Plan {
+    let mut plan = Plan::default();
+    plan.add(object, there, owned);
+    plan
+}
+
+impl Plan {
+    fn add(&mut self, object: DynamicObject, there: &DynamicObject, owned: &Owned<'_>) {
+        if !is_owned(there, owned.uid) {
+            self.conflicts.push(key(&object));
+        } else if there.metadata.deletion_timestamp.is_some() {
+            self.waiting += 1;
+        } else {
+            self.steps.extend(change(object, there, owned));
+        }
+    }
+}
+
 fn change(object: DynamicObject, there: &DynamicObject, owned: &Owned<'_>) -> Option<Step> {
     if owned.replaced.contains(&key(there)) {
         return Some(delete(there));
     }
-    let object = with_hash(object);
     let same_hash = object.annotations().get(APPLIED) == there.annotations().get(APPLIED);
     if kind_of(there) == "Job" {
         return job_change(same_hash, there);

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::rollouts::Rollouts;
 use super::scaling;
 use crate::backoff::Backoff;
+use crate::cache::Cache;
 use crate::environment::Environment;
 use crate::events::Events;
 use crate::metrics::OperatorMetrics;
@@ -31,6 +32,8 @@ pub struct Context {
     pub client: Client,
     /// The operator's settings.
     pub environment: Environment,
+    /// What there is of every pipeline.
+    pub cache: Arc<Cache>,
     /// Writes Events.
     pub events: Events,
     /// What is counted.
@@ -85,6 +88,7 @@ impl Context {
         Context {
             client,
             environment,
+            cache: Arc::default(),
             events,
             metrics,
             ask,

@@ -1,26 +1,24 @@
 //! Watches pipelines and their children, runs the passes, waits after failures, counts.
 
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crds::StockPipeline;
 use futures::StreamExt as _;
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
-use k8s_openapi::api::networking::v1::NetworkPolicy;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::Api;
+use futures::channel::mpsc;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{self, Action, Controller};
-use kube::runtime::watcher;
-use kube::{Client, ResourceExt as _};
-use serde::de::DeserializeOwned;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{PredicateConfig, WatchStreamExt as _, watcher};
+use kube::{Client, Resource as _, ResourceExt as _};
 
 use super::context::{Context, Key};
 use super::{Error, reconcile};
-use crate::labels::MANAGED_BY;
+use crate::cache;
+use crate::watching::{kept, scoped};
 
 /// Passes at once.
 const CONCURRENCY: u16 = 8;
@@ -38,37 +36,38 @@ pub async fn run(
     ctx: Arc<Context>,
     end: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let of_ours = watcher::Config::default().labels(&format!("app.kubernetes.io/managed-by={MANAGED_BY}"));
-    let scope = namespace.as_deref();
-    // No filter on the pipelines' changes: one that adds a finalizer or a deletion must not be missed.
-    let controller = Controller::new(api::<Guarded>(&client, scope), watcher::Config::default())
+    let (tell, news) = mpsc::unbounded();
+    let kinds = cache::kinds(ctx.environment.prometheus_operator);
+    for kind in &kinds {
+        ctx.cache.await_source((namespace.clone(), kind.kind));
+    }
+    let following = kinds
+        .into_iter()
+        .map(|kind| cache::follow(ctx.cache.clone(), client.clone(), namespace.clone(), kind, tell.clone()));
+    let following = futures::future::join_all(following);
+    let (pipelines, changes) = kept(scoped::<Guarded>(&client, namespace.as_deref()));
+    let changes = changes.predicate_filter(asks, PredicateConfig::default());
+    let controller = Controller::for_stream(changes, pipelines)
         .with_config(controller::Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE))
-        .owns(api::<Deployment>(&client, scope), of_ours.clone())
-        .owns(api::<Job>(&client, scope), of_ours.clone())
-        .owns(api::<ConfigMap>(&client, scope), of_ours.clone())
-        .owns(api::<Service>(&client, scope), of_ours.clone())
-        .owns(api::<ServiceAccount>(&client, scope), of_ours.clone())
-        .owns(api::<NetworkPolicy>(&client, scope), of_ours.clone())
-        .owns(api::<PodDisruptionBudget>(&client, scope), of_ours)
+        .reconcile_on(news.map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)))
         .graceful_shutdown_on(end);
     let told = ctx.clone();
-    controller
-        .run(counted, after_failure, ctx)
-        .for_each(|result| {
-            log(&told, result);
-            futures::future::ready(())
-        })
-        .await;
+    let passes = controller.run(counted, after_failure, ctx).for_each(|result| {
+        log(&told, result);
+        futures::future::ready(())
+    });
+    let passes = pin!(passes);
+    // The watches never end by themselves.
+    futures::future::select(passes, following).await;
 }
 
-fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
-where
-    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + DeserializeOwned,
-{
-    match namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    }
+/// What of a pipeline asks for a pass: all but the status, which is written here. Finalizers and deletion count.
+fn asks(pipeline: &Guarded) -> Option<u64> {
+    let metadata = pipeline.meta();
+    let mut hasher = DefaultHasher::new();
+    (&metadata.uid, metadata.generation, &metadata.labels, &metadata.annotations).hash(&mut hasher);
+    (&metadata.finalizers, metadata.deletion_timestamp.is_some()).hash(&mut hasher);
+    Some(hasher.finish())
 }
 
 async fn counted(object: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error> {
@@ -90,8 +89,7 @@ fn after_failure(object: Arc<Guarded>, _: &Error, ctx: Arc<Context>) -> Action {
     Action::requeue(wait)
 }
 
-type Passed<K> =
-    Result<(kube::runtime::reflector::ObjectRef<K>, Action), controller::Error<Error, watcher::Error>>;
+type Passed<K> = Result<(ObjectRef<K>, Action), controller::Error<Error, watcher::Error>>;
 
 fn log(ctx: &Context, result: Passed<Guarded>) {
     match result {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crds::StockPipeline;
+use crds::reason::Reason;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
@@ -16,6 +17,7 @@ use super::dereference::{DereferenceError, dereference};
 use super::desired::{Desired, Invalid, Role};
 use super::jobs::{Outcome, outcome};
 use super::observe::{Observed, applier};
+use super::references::Kind;
 use super::scaling::{self, Verdict};
 use super::status::{Preparation, Problem, running_config};
 use super::validate::validate;
@@ -41,10 +43,10 @@ impl Failure {
     /// One word, for metrics.
     pub fn category(&self) -> &'static str {
         match self {
-            Failure::Invalid(Invalid::Spec(_) | Invalid::Unreadable(_)) => "InvalidSpec",
+            Failure::Invalid(Invalid::Spec(_) | Invalid::Unreadable(_) | Invalid::Image(_)) => "InvalidSpec",
             Failure::Invalid(Invalid::Missing { .. } | Invalid::MissingKey { .. }) => "Missing",
             Failure::Dereference(_) => "Dereference",
-            Failure::Apply(error) => error.reason(),
+            Failure::Apply(error) => error.reason().name(),
         }
     }
 
@@ -59,12 +61,14 @@ impl Failure {
     /// As the status tells it.
     pub fn problem(&self, pipeline: &StockPipeline) -> Problem {
         let reason = match self {
-            Failure::Invalid(Invalid::Missing { kind, .. }) => format!("Missing{kind}"),
-            Failure::Invalid(Invalid::MissingKey { .. }) => "MissingKey".to_owned(),
-            Failure::Apply(ApplyError::Refused { .. }) if has_overrides(pipeline) => {
-                "InvalidOverride".to_owned()
-            }
-            other => other.category().to_owned(),
+            Failure::Invalid(Invalid::Spec(_) | Invalid::Unreadable(_)) => Reason::InvalidSpec,
+            Failure::Invalid(Invalid::Image(_)) => Reason::UnsupportedImage,
+            Failure::Invalid(Invalid::Missing { kind: Kind::Secret, .. }) => Reason::MissingSecret,
+            Failure::Invalid(Invalid::Missing { kind: Kind::ConfigMap, .. }) => Reason::MissingConfigMap,
+            Failure::Invalid(Invalid::MissingKey { .. }) => Reason::MissingKey,
+            Failure::Dereference(_) => Reason::Dereference,
+            Failure::Apply(ApplyError::Refused { .. }) if has_overrides(pipeline) => Reason::InvalidOverride,
+            Failure::Apply(error) => error.reason(),
         };
         Problem { reason, message: self.to_string(), transient: self.is_transient() }
     }
@@ -108,7 +112,7 @@ pub async fn converge(
 ) -> Result<Converged, Failure> {
     let uid = pipeline.uid().unwrap_or_default();
     let found = dereference(&ctx.client, &key.0, pipeline).await?;
-    let valid = validate(pipeline, &found)?;
+    let valid = validate(pipeline, &found, &ctx.environment)?;
     let (ingest_replicas, scaling) = replicas(ctx, key, &valid, observed);
     let mut desired = Desired { pipeline: valid, found, ingest_replicas, held_config: None, cleanup: false };
 
@@ -235,9 +239,12 @@ pub fn prepared(
     }
 }
 
+/// A Job that fails waits for a server that starts, which takes minutes: who waited for it should not wait as long again.
+const LONGEST: SignedDuration = SignedDuration::from_secs(30);
+
 /// How long until a Job that failed at `at` is made anew.
 fn left(at: Timestamp, failures: u32, now: Timestamp) -> SignedDuration {
-    let wait = SignedDuration::try_from(wait(failures, 0.0)).unwrap_or(SignedDuration::MAX);
+    let wait = SignedDuration::try_from(wait(failures, 0.0)).map_or(LONGEST, |wait| wait.min(LONGEST));
     // A clock that is behind the API server's must not wait for longer than the wait itself.
     let passed = now.duration_since(at).max(SignedDuration::ZERO);
     wait.checked_sub(passed).unwrap_or(SignedDuration::ZERO).max(SignedDuration::ZERO)
@@ -310,6 +317,7 @@ mod tests {
         let seconds = |failures, now| left(at(1000), failures, at(now)).as_secs();
         assert_eq!((seconds(1, 1000), seconds(4, 1000), seconds(4, 1007), seconds(4, 1008)), (1, 8, 1, 0));
         assert_eq!(seconds(4, 2000), 0);
+        assert_eq!((seconds(6, 1000), seconds(40, 1000)), (30, 30), "never longer than half a minute");
         // The API server's clock is an hour ahead of ours.
         assert_eq!(left(at(4600), 4, at(1000)).as_secs(), 8);
     }

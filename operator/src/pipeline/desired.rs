@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crds::{Problem, StockPipeline};
 
+use super::image::Unsupported;
+use super::references::Kind;
+
 /// A role that is a Deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
@@ -90,11 +93,14 @@ pub enum Invalid {
     /// The spec cannot be read: it was stored under another CRD.
     #[error("the spec cannot be read: {0}; install the CRDs of this release, or correct the field")]
     Unreadable(String),
+    /// The image is of a release that this operator does not run.
+    #[error(transparent)]
+    Image(#[from] Unsupported),
     /// A Secret or ConfigMap is not there.
-    #[error("{kind} {name}, which {field} names, does not exist in this namespace: create it")]
+    #[error("{} {name}, which {field} names, does not exist in this namespace: create it", .kind.name())]
     Missing {
-        /// `Secret` or `ConfigMap`.
-        kind: &'static str,
+        /// What is not there.
+        kind: Kind,
         /// Its name.
         name: String,
         /// The field that names it.

@@ -5,6 +5,8 @@
 
 use crds::StockPipeline;
 use crds::pipeline::DeletionPolicy;
+use crds::reason::Reason;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use kube::{Resource as _, ResourceExt as _};
@@ -21,7 +23,7 @@ use super::status::Preparation;
 use super::validate::validate;
 use crate::apply::{ApplyError, Owned};
 use crate::events::Notice;
-use crate::labels::FINALIZER;
+use crate::labels::{FINALIZER, PIPELINE};
 
 /// How long a pipeline waits for its cleanup.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
@@ -122,11 +124,12 @@ async fn take_down(
 ) -> Result<(), Failure> {
     let uid = pipeline.uid().unwrap_or_default();
     let found = dereference(&ctx.client, &key.0, pipeline).await?;
-    let valid = validate(pipeline, &found)?;
+    let valid = validate(pipeline, &found, &ctx.environment)?;
     let desired = Desired { pipeline: valid, found, ingest_replicas: 0, held_config: None, cleanup: true };
     let mut children = build::build(&desired, &ctx.environment)?;
     let started = observed.jobs.iter().any(|one| one.name_any() == job);
-    if !started && !is_quiet(observed) {
+    let may_run = started || (observed.deployments.is_empty() && is_quiet(ctx, key).await?);
+    if !may_run {
         // A pod that still writes would make again what is deleted.
         children.jobs.clear();
     }
@@ -141,10 +144,12 @@ async fn take_down(
     Ok(())
 }
 
-/// True where no pod of the pipeline runs.
-fn is_quiet(observed: &Observed) -> bool {
-    observed.deployments.is_empty()
-        && observed.pods.iter().chain(&observed.training).all(crate::pods::is_finished)
+/// True where no pod of the pipeline runs. Data is deleted on this: it is asked of the API server itself.
+async fn is_quiet(ctx: &Context, key: &Key) -> Result<bool, ApplyError> {
+    let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &key.0);
+    let of_pipeline = ListParams::default().labels(&format!("{PIPELINE}={}", key.1));
+    let pods = api.list(&of_pipeline).await.map_err(|error| ApplyError::of("list", "Pod", &key.1, error))?;
+    Ok(pods.items.iter().all(crate::pods::is_finished))
 }
 
 /// Training runs go with their pipeline; here they go first, so that no trainer writes while data is deleted.
@@ -177,5 +182,7 @@ pub async fn tell_retained(ctx: &Context, pipeline: &StockPipeline, why: &str) {
         "topic {}, directory {} and keyspace {} stay: {why}; delete them by hand, or with `stockpipe destroy`",
         spec.source.kafka.topic.name, spec.lake.root, spec.feature_store.cassandra.keyspace
     );
-    ctx.events.tell(&pipeline.object_ref(&()), [Notice::warning("DataRetained", "CleanUp", note)]).await;
+    ctx.events
+        .tell(&pipeline.object_ref(&()), [Notice::warning(Reason::DataRetained, "CleanUp", note)])
+        .await;
 }

@@ -2,9 +2,9 @@
 //!
 //! | module | what it does | pure |
 //! |---|---|---|
-//! | [`observe`] | reads children, pods, Events, workers | |
+//! | [`observe`] | looks at children and pods in the cache, asks workers | |
 //! | [`dereference`] | looks up what the manifest names | |
-//! | [`validate`] | may children be made of it? | yes |
+//! | [`validate`], [`image`] | may children be made of it? | yes |
 //! | [`scaling`], [`jobs`], [`rollouts`] | how many ingest pods; is init done; whose turn is it | yes |
 //! | [`build`] | from a valid pipeline to every object | yes |
 //! | [`converge`] | the four above in order, and the write | |
@@ -22,6 +22,7 @@ pub mod converge;
 pub mod dereference;
 pub mod desired;
 pub mod finalize;
+pub mod image;
 pub mod jobs;
 pub mod judge;
 pub mod observe;
@@ -46,18 +47,20 @@ use self::converge::{Converged, Failure, converge, last_preparation, running_rol
 use self::finalize::Next;
 use self::observe::{Observed, observe};
 use self::publish::{publish, publish_unreadable};
+use self::references::references;
 use self::status::{Preparation, Seen, status};
-use crate::apply::ApplyError;
 use crate::backoff::around;
 use crate::conditions::holds;
+use crate::pods;
 
 /// Longest pass. The client has no limit of its own for an answer that does not come.
 const PASS: Duration = Duration::from_secs(60);
-/// How often a pipeline is looked at where nothing is urgent.
+/// How often a pipeline is looked at whose workers have something to tell, or whose Secrets may change: neither can be
+/// watched.
 const CALM: Duration = Duration::from_secs(60);
 /// How often where autoscaling decides.
 const WATCHFUL: Duration = Duration::from_secs(10);
-/// How often where nothing runs.
+/// How often where every change comes by a watch; up to three times as long.
 const IDLE: Duration = Duration::from_secs(300);
 /// How often while something waits for its end.
 const SOON: Duration = Duration::from_secs(5);
@@ -65,9 +68,6 @@ const SOON: Duration = Duration::from_secs(5);
 /// Why a pass failed: it is tried again with backoff.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The children could not be read.
-    #[error(transparent)]
-    Observe(#[from] ApplyError),
     /// The children could not be made what they should be.
     #[error(transparent)]
     Converge(#[from] Failure),
@@ -90,7 +90,6 @@ impl Error {
     /// One word, for metrics.
     pub fn category(&self) -> &'static str {
         match self {
-            Error::Observe(error) => error.reason(),
             Error::Converge(failure) => failure.category(),
             Error::Write { .. } => "StatusWrite",
             Error::Timeout => "Timeout",
@@ -105,6 +104,7 @@ pub async fn reconcile(
 ) -> Result<Action, Error> {
     let key = (object.namespace().unwrap_or_default(), object.name_any());
     let pass = async {
+        ctx.cache.whole().await;
         match &object.0 {
             Ok(pipeline) => pass(&ctx, &key, pipeline).await,
             Err(invalid) => {
@@ -124,7 +124,8 @@ async fn pass(ctx: &Context, key: &Key, pipeline: &StockPipeline) -> Result<Acti
         ctx.forget(key);
         return Ok(Action::await_change());
     }
-    let observed = observe(ctx, &key.0, &key.1, &pipeline.uid().unwrap_or_default()).await?;
+    let uid = pipeline.uid().unwrap_or_default();
+    let mut observed = observe(ctx, key, &uid).await;
     if deleting {
         return delete(ctx, key, pipeline, &observed).await;
     }
@@ -138,23 +139,32 @@ async fn pass(ctx: &Context, key: &Key, pipeline: &StockPipeline) -> Result<Acti
         return Ok(Action::requeue(SOON));
     }
     let result = converge(ctx, key, pipeline, &observed).await;
+    // What was just written is told in this pass: of one's own writes there is no news.
+    if !result.as_ref().is_ok_and(|done| done.written.is_nothing()) {
+        observed.look(ctx, key, &uid);
+    }
     tell(ctx, key, pipeline, &observed, Some(&result)).await?;
     count(ctx, key, pipeline, &result);
     match result {
         Err(failure) if failure.is_transient() => Err(failure.into()),
-        result => Ok(Action::requeue(next(ctx, pipeline, result.as_ref().ok()))),
+        result => Ok(Action::requeue(next(ctx, pipeline, &observed, result.as_ref().ok()))),
     }
 }
 
 /// When to look again though nothing changed.
-fn next(ctx: &Context, pipeline: &StockPipeline, converged: Option<&Converged>) -> Duration {
-    let spec = &pipeline.spec;
+fn next(
+    ctx: &Context,
+    pipeline: &StockPipeline,
+    observed: &Observed,
+    converged: Option<&Converged>,
+) -> Duration {
+    let runs = !observed.pods.iter().all(pods::is_finished);
+    let scales = pipeline.spec.ingest.autoscaling.is_some();
     let usual = match converged {
-        Some(_) if spec.operation.stopped => IDLE,
-        Some(_) if spec.ingest.autoscaling.is_some() => return WATCHFUL,
-        _ => CALM,
+        Some(_) if runs && scales => return WATCHFUL,
+        Some(_) if !runs && !scales && references(pipeline).is_empty() => around(IDLE, 2.0, (ctx.jitter)()),
+        _ => around(CALM, 0.5, (ctx.jitter)()),
     };
-    let usual = around(usual, 0.5, (ctx.jitter)());
     let again = converged.and_then(|one| one.again).and_then(|wait| Duration::try_from(wait).ok());
     again.map_or(usual, |wait| wait.clamp(Duration::from_secs(1), usual))
 }

@@ -1,5 +1,4 @@
-//! Everything one pass decides on, read from the API server and from the workers: never from a cache, so that nothing is
-//! decided on what was.
+//! Everything one pass decides on: what the cache has of the pipeline, and what its workers tell.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
@@ -9,10 +8,11 @@ use kube::core::DynamicObject;
 use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
-use super::context::Context;
+use super::context::{Context, Key};
 use super::desired::Role;
-use crate::apply::{Applier, ApplyError, KINDS, Kind, MONITORING_KINDS, kind_of};
-use crate::labels::{MANAGED_BY, PIPELINE, PIPELINE_MANAGER, RUN};
+use crate::apply::{Applier, kind_of};
+use crate::cache::POD;
+use crate::labels::{PIPELINE_MANAGER, RUN};
 use crate::pods;
 use crate::workers::{Heard, ask_all};
 
@@ -32,7 +32,7 @@ pub struct Observed {
     pub pods: Vec<Pod>,
     /// Pods of its training runs.
     pub training: Vec<Pod>,
-    /// Warnings about pods; read only where one is not ready.
+    /// Warnings about pods; read only where a volume may keep one from starting.
     pub events: Vec<Event>,
     /// What workers told.
     pub heard: Vec<Heard>,
@@ -40,38 +40,34 @@ pub struct Observed {
 
 /// The applier of a pipeline's children.
 pub fn applier(ctx: &Context, namespace: &str) -> Applier {
-    Applier::new(ctx.client.clone(), namespace, PIPELINE_MANAGER)
+    Applier::new(ctx.client.clone(), namespace, PIPELINE_MANAGER, ctx.cache.clone())
 }
 
-/// Reads everything.
-pub async fn observe(ctx: &Context, namespace: &str, name: &str, uid: &str) -> Result<Observed, ApplyError> {
-    let selector = format!("app.kubernetes.io/managed-by={MANAGED_BY},{PIPELINE}={name}");
-    let mut kinds: Vec<Kind> = KINDS.to_vec();
-    if ctx.environment.prometheus_operator {
-        kinds.extend(MONITORING_KINDS);
-    }
-    let applier = applier(ctx, namespace);
-    let (live, all) =
-        futures::try_join!(applier.read(&kinds, &selector), list_pods(ctx, namespace, &selector))?;
+/// Looks, and asks the workers.
+pub async fn observe(ctx: &Context, key: &Key, uid: &str) -> Observed {
+    let mut observed = Observed::default();
+    observed.look(ctx, key, uid);
     let (training, pods): (Vec<Pod>, Vec<Pod>) =
-        all.into_iter().partition(|pod| pod.labels().contains_key(RUN));
+        ctx.cache.of_kind(key, &POD).into_iter().partition(|pod: &Pod| pod.labels().contains_key(RUN));
     let roles: Vec<Pod> = pods.iter().filter(|pod| is_of_role(pod)).cloned().collect();
     let (events, heard) = futures::join!(
-        warnings(ctx, namespace, roles.iter().any(|pod| !pods::is_ready(pod))),
-        ask_all(&ctx.ask, &roles, namespace, name)
+        warnings(ctx, &key.0, pods.iter().any(pods::may_wait_for_a_volume)),
+        ask_all(&ctx.ask, &roles, &key.0, &key.1)
     );
-    let (deployments, jobs) = (typed("Deployment", &live, uid), typed("Job", &live, uid));
-    Ok(Observed { live, deployments, jobs, pods, training, events, heard })
+    Observed { pods, training, events, heard, ..observed }
+}
+
+impl Observed {
+    /// Looks at the children again, after they were written: nothing waits for an answer here.
+    pub fn look(&mut self, ctx: &Context, key: &Key, uid: &str) {
+        self.live = ctx.cache.children(key);
+        self.deployments = typed("Deployment", &self.live, uid);
+        self.jobs = typed("Job", &self.live, uid);
+    }
 }
 
 fn is_of_role(pod: &Pod) -> bool {
     Role::ALL.iter().any(|role| role.name() == pods::role(pod))
-}
-
-async fn list_pods(ctx: &Context, namespace: &str, selector: &str) -> Result<Vec<Pod>, ApplyError> {
-    let api: Api<Pod> = Api::namespaced(ctx.client.clone(), namespace);
-    let listed = api.list(&ListParams::default().labels(selector)).await;
-    listed.map(|list| list.items).map_err(|error| ApplyError::of("list", "Pod", selector, error))
 }
 
 /// Only ever an explanation: where they cannot be had, the pass goes on without.

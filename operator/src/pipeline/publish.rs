@@ -2,6 +2,7 @@
 
 use crds::StockPipeline;
 use crds::pipeline::status::StockPipelineStatus;
+use crds::reason::Reason;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, ApiResource, Patch, PatchParams};
 use kube::core::{DynamicObject, error_boundary::InvalidObject};
@@ -63,8 +64,8 @@ pub async fn publish_unreadable(
         invalid.error
     );
     let said = vec![
-        Said::new("Ready", false, "InvalidSpec", &message),
-        Said::new("Degraded", true, "InvalidSpec", &message),
+        Said::new("Ready", false, Reason::InvalidSpec, &message),
+        Said::new("Degraded", true, Reason::InvalidSpec, &message),
     ];
     let new = conditions::updated(&before, said, object.metadata.generation, ctx.now());
     if new.iter().all(|condition| before.contains(condition)) {
@@ -74,7 +75,7 @@ pub async fn publish_unreadable(
     let all: Vec<Condition> = new.iter().cloned().chain(others).collect();
     let patch = json!({"status": {"conditions": all, "observedGeneration": object.metadata.generation}});
     api.patch_status(&key.1, &PatchParams::default(), &Patch::Merge(patch)).await?;
-    let notice = Notice::warning("InvalidSpec", "Read", message);
+    let notice = Notice::warning(Reason::InvalidSpec, "Read", message);
     ctx.events.tell(&object.object_ref(&resource), [notice]).await;
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use crds::StockPipeline;
 use crds::pipeline::{
-    Calendar, Cassandra, Dashboard, FeatureStore, Hdfs, Kafka, Kerberos, Lake, Security, Source,
+    Calendar, Cassandra, Dashboard, FeatureStore, Hdfs, HolidaysRef, Kafka, Kerberos, Lake, Security, Source,
 };
 use crds::reference::{ConfigMapKeyRef, ConfigMapRef, SecretRef};
 
@@ -57,6 +57,10 @@ impl Reference {
         Reference { kind: Kind::ConfigMap, name: to.name.clone(), field }
     }
 
+    fn holidays(field: &'static str, to: &HolidaysRef) -> Self {
+        Reference { kind: Kind::ConfigMap, name: to.name.clone(), field }
+    }
+
     /// Whether pods of this role mount it; `None` stands for Jobs. A worker reads the credentials of every store at its
     /// start, whichever of them it will use.
     pub fn mounted_by(&self, role: Option<Role>) -> bool {
@@ -102,7 +106,7 @@ pub fn references(pipeline: &StockPipeline) -> Vec<Reference> {
     found
         .extend(cassandra_ca.iter().map(|r| Reference::secret("spec.featureStore.cassandra.caSecretRef", r)));
     if let Some(Calendar { kind: _, time_zone: _, open: _, close: _, holidays_ref }) = &spec.calendar {
-        found.extend(holidays_ref.iter().map(|r| Reference::key("spec.calendar.holidaysRef", r)));
+        found.extend(holidays_ref.iter().map(|r| Reference::holidays("spec.calendar.holidaysRef", r)));
     }
     if *enabled {
         found.extend(auth.iter().map(|a| Reference::secret(DASHBOARD_AUTH, &a.secret_ref)));
@@ -129,8 +133,8 @@ mod tests {
         let spec = "  source: {kafka: {configMapRef: {name: a}, security: {protocol: SSL, secretRef: {name: b}, caSecretRef: \
                     {name: c}}}}\n  lake: {hdfs: {configMapRef: {name: d}, kerberos: {principal: p, keytabSecretRef: {name: e}, \
                     krb5ConfigMapRef: {name: f}}}}\n  featureStore: {cassandra: {contactPoints: [x], secretRef: {name: g}, \
-                    caSecretRef: {name: h}}}\n  calendar: {kind: Always, holidaysRef: {name: i}}\n  dashboard: {auth: {secretRef: \
-                    {name: j}}}\n  image: {pullSecrets: [{name: not-mounted}]}\n";
+                    caSecretRef: {name: h}}}\n  calendar: {kind: Sessions, timeZone: Etc/UTC, open: '09:00', close: \
+                    '17:00', holidaysRef: {name: i}}\n  dashboard: {auth: {secretRef: {name: j}}}\n  image: {pullSecrets: [{name: not-mounted}]}\n";
         let found = references(&pipeline(spec));
         let names: String = found.iter().map(|r| r.name.as_str()).collect();
         assert_eq!(names, "abcdefghij");

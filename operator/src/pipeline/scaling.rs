@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 
 use crds::pipeline::Autoscaling;
+use crds::reason::Reason;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -54,14 +55,14 @@ pub struct Verdict {
     pub replicas: i32,
     /// Whether scaling works.
     pub active: bool,
-    /// Why, as one CamelCase word.
-    pub reason: &'static str,
+    /// Why.
+    pub reason: Reason,
     /// Why, for people.
     pub message: String,
 }
 
 impl Verdict {
-    fn new(replicas: i32, active: bool, reason: &'static str, message: impl Into<String>) -> Self {
+    fn new(replicas: i32, active: bool, reason: Reason, message: impl Into<String>) -> Self {
         Verdict { replicas, active, reason, message: message.into() }
     }
 }
@@ -113,7 +114,7 @@ pub fn decide(
     if signal.restoring {
         (next.above_since, next.below_since) = (None, None);
         let message = "partitions are being restored, or stand still; lag is judged when all of them run";
-        return (next, Verdict::new(current, true, "Restoring", message));
+        return (next, Verdict::new(current, true, Reason::Restoring, message));
     }
     let target = spec.target_lag.seconds() as f64;
     next.above_since = since(signal.lag > target, next.above_since, now);
@@ -131,9 +132,9 @@ fn silent(memory: &mut Memory, current: i32, now: Timestamp) -> Verdict {
     if now.duration_since(last) >= SILENCE {
         let message =
             "no ingest pod told its lag for 5 minutes: replicas stay as they are; look at the ingest pods";
-        return Verdict::new(current, false, "NoSignal", message);
+        return Verdict::new(current, false, Reason::NoSignal, message);
     }
-    Verdict::new(current, true, "Waiting", "ingest pods have not told their lag yet")
+    Verdict::new(current, true, Reason::WaitingForLag, "ingest pods have not told their lag yet")
 }
 
 fn since(holds: bool, before: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
@@ -154,37 +155,37 @@ fn step(
             return Verdict::new(
                 current,
                 true,
-                "AtMaximum",
+                Reason::AtMaximum,
                 "the lag is above its target with as many pods as allowed",
             );
         }
         if memory.lag_at_last_step.is_some_and(|before| signal.lag > before * HELPED) {
             let message = "the lag is above its target, and the last pods that were added did not help: \
                            look at Cassandra, HDFS and at one symbol that has most of the ticks";
-            return Verdict::new(current, true, "NoHelp", message);
+            return Verdict::new(current, true, Reason::NoHelp, message);
         }
         memory.lag_at_last_step = Some(signal.lag);
         memory.above_since = None;
         return Verdict::new(
             current.saturating_mul(2).min(most),
             true,
-            "ScaledOut",
+            Reason::ScaledOut,
             "the lag was above its target",
         );
     }
     if passed(memory.below_since, IN_AFTER) && current > least {
         memory.below_since = None;
-        return Verdict::new(current - 1, true, "ScaledIn", "the lag was far below its target");
+        return Verdict::new(current - 1, true, Reason::ScaledIn, "the lag was far below its target");
     }
     if memory.above_since.is_some() {
         return Verdict::new(
             current,
             true,
-            "AboveTarget",
+            Reason::AboveTarget,
             "the lag is above its target; pods are added if it stays there",
         );
     }
-    Verdict::new(current, true, "Steady", "the lag is at its target or below")
+    Verdict::new(current, true, Reason::Steady, "the lag is at its target or below")
 }
 
 #[cfg(test)]
@@ -225,10 +226,10 @@ mod tests {
     fn out_after_a_minute_in_after_ten() {
         let mut sim = Sim::new();
         assert_eq!(sim.looks(6, lag(30.0)).replicas, 2);
-        assert_eq!(sim.look(lag(30.0)).reason, "ScaledOut");
+        assert_eq!(sim.look(lag(30.0)).reason, Reason::ScaledOut);
         assert_eq!(sim.replicas, 4);
         assert_eq!(sim.looks(60, lag(1.0)).replicas, 4);
-        assert_eq!(sim.look(lag(1.0)).reason, "ScaledIn");
+        assert_eq!(sim.look(lag(1.0)).reason, Reason::ScaledIn);
         assert_eq!(sim.replicas, 3);
         assert_eq!(sim.looks(59, lag(1.0)).replicas, 3);
     }
@@ -247,7 +248,7 @@ mod tests {
     fn nothing_happens_while_partitions_are_restored() {
         let mut sim = Sim::new();
         let restoring = Some(Signal { lag: 500.0, restoring: true, complete: true });
-        assert_eq!(sim.looks(100, restoring).reason, "Restoring");
+        assert_eq!(sim.looks(100, restoring).reason, Reason::Restoring);
         assert_eq!(sim.looks(6, lag(500.0)).replicas, 2);
         assert_eq!(sim.look(lag(500.0)).replicas, 4);
     }
@@ -264,11 +265,11 @@ mod tests {
     fn a_step_that_did_not_help_is_the_last() {
         let mut sim = Sim::new();
         assert_eq!(sim.looks(7, lag(100.0)).replicas, 4);
-        assert_eq!(sim.looks(500, lag(100.0)).reason, "NoHelp");
+        assert_eq!(sim.looks(500, lag(100.0)).reason, Reason::NoHelp);
         assert_eq!(sim.replicas, 4);
-        assert_eq!(sim.look(lag(50.0)).reason, "ScaledOut");
+        assert_eq!(sim.look(lag(50.0)).reason, Reason::ScaledOut);
         assert_eq!(sim.replicas, 8);
-        assert_eq!(sim.looks(100, lag(40.0)).reason, "AtMaximum");
+        assert_eq!(sim.looks(100, lag(40.0)).reason, Reason::AtMaximum);
     }
 
     #[test]
@@ -277,7 +278,7 @@ mod tests {
         sim.look(lag(1.0));
         assert!(sim.looks(29, None).active);
         let verdict = sim.looks(2, None);
-        assert_eq!((verdict.active, verdict.reason, verdict.replicas), (false, "NoSignal", 2));
+        assert_eq!((verdict.active, verdict.reason, verdict.replicas), (false, Reason::NoSignal, 2));
         assert!(sim.look(lag(1.0)).active);
     }
 

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use crds::StockPipeline;
 use crds::pipeline::status::{Component, IngestStatus, StockPipelineStatus};
+use crds::reason::Reason;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 
+use super::build::identity::INIT;
 use super::desired::Role;
 use super::scaling::Verdict;
 use super::{judge, told};
@@ -29,8 +31,8 @@ pub const CONFIG: &str = "stockpipe.dev/config";
 /// Why this pass could not do all that it should.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// One CamelCase word.
-    pub reason: String,
+    /// Why.
+    pub reason: Reason,
     /// For people.
     pub message: String,
     /// It may be gone at the next try without anybody's help.
@@ -136,14 +138,15 @@ fn state(seen: &Seen<'_>, role: Role, wanted: i32) -> RoleState {
     RoleState { name, pods: (wanted, ready, updated), rolling, stuck }
 }
 
-/// The gravest trouble of any pod, or of making it.
+/// The gravest trouble of any pod, or of making it. How a pod of the preparation ended is told with it; one that never
+/// begins is told here.
 fn trouble(seen: &Seen<'_>) -> Option<Trouble> {
-    let of_roles: Vec<Pod> = seen
-        .pods
-        .iter()
-        .filter(|pod| Role::ALL.iter().any(|role| role.name() == pods::role(pod)))
-        .cloned()
-        .collect();
+    let of_role = |pod: &&Pod| Role::ALL.iter().any(|role| role.name() == pods::role(pod));
+    let prepares = |pod: &&Pod| {
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        pods::role(pod) == INIT && phase == Some("Pending")
+    };
+    let pods: Vec<Pod> = seen.pods.iter().filter(|pod| of_role(pod) || prepares(pod)).cloned().collect();
     let not_created = seen.deployments.iter().filter_map(|deployment| {
         let role = deployment.labels().get("app.kubernetes.io/component").map_or("pod", String::as_str);
         let conditions = deployment.status.iter().flat_map(|status| status.conditions.iter().flatten());
@@ -152,7 +155,7 @@ fn trouble(seen: &Seen<'_>) -> Option<Trouble> {
             .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")?;
         Some(pods::not_created(role, failure.message.as_deref().unwrap_or_default()))
     });
-    not_created.chain(pods::trouble(&of_roles, seen.events)).min()
+    not_created.chain(pods::trouble(&pods, seen.events)).min()
 }
 
 fn component(seen: &Seen<'_>, state: &RoleState) -> Component {
@@ -224,12 +227,12 @@ pub fn notices(old: Option<&StockPipelineStatus>, new: &StockPipelineStatus) -> 
             .is_some_and(|before| before.status == now.status && before.reason == now.reason);
         (!same).then_some(now)
     };
-    let ready = changed("Ready", "True").map(|now| Notice::normal("Ready", "Observe", &now.message));
+    let ready = changed("Ready", "True").map(|now| Notice::normal(Reason::Ready, "Observe", &now.message));
     let wrong = [("Degraded", "True"), ("DependenciesReady", "False"), ("ScalingActive", "False")]
         .into_iter()
         .filter_map(|(type_, status)| changed(type_, status))
         // Scaling that nobody asked for is nothing to tell.
-        .filter(|now| now.reason != "Disabled")
-        .map(|now| Notice::warning(&now.reason, "Observe", &now.message));
+        .filter(|now| now.reason != Reason::Disabled.name())
+        .filter_map(|now| Some(Notice::warning(Reason::parse(&now.reason)?, "Observe", &now.message)));
     ready.into_iter().chain(wrong).collect()
 }

@@ -3,6 +3,7 @@
 
 use crds::Decimal;
 use crds::pipeline::status::ModelStatus;
+use crds::reason::Reason;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
@@ -18,8 +19,8 @@ const LAG_STEPS: [i64; 16] =
 /// A server that does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable {
-    /// One CamelCase word that names it.
-    pub reason: &'static str,
+    /// Which.
+    pub reason: Reason,
     /// What was said of it.
     pub message: String,
 }
@@ -100,9 +101,9 @@ pub fn unavailable(heard: &[Heard]) -> Option<Unavailable> {
 
 fn of_condition(condition: &Value) -> Option<Unavailable> {
     let reason = match condition["kind"].as_str()? {
-        "LogUnavailable" | "FeaturesLogUnavailable" | "TopicMissing" => "KafkaUnavailable",
-        "LakeUnavailable" => "HdfsUnavailable",
-        "StoreUnavailable" => "CassandraUnavailable",
+        "LogUnavailable" | "FeaturesLogUnavailable" | "TopicMissing" => Reason::KafkaUnavailable,
+        "LakeUnavailable" => Reason::HdfsUnavailable,
+        "StoreUnavailable" => Reason::CassandraUnavailable,
         _ => return None,
     };
     Some(Unavailable { reason, message: condition["message"].as_str().unwrap_or_default().to_owned() })
@@ -110,11 +111,11 @@ fn of_condition(condition: &Value) -> Option<Unavailable> {
 
 /// The server that an error of a worker names, where it names one.
 pub fn named_in(text: &str) -> Option<Unavailable> {
-    const SERVERS: [(&str, &str); 4] = [
-        ("Kafka", "KafkaUnavailable"),
-        ("HDFS", "HdfsUnavailable"),
-        ("hdfs://", "HdfsUnavailable"),
-        ("Cassandra", "CassandraUnavailable"),
+    const SERVERS: [(&str, Reason); 4] = [
+        ("Kafka", Reason::KafkaUnavailable),
+        ("HDFS", Reason::HdfsUnavailable),
+        ("hdfs://", Reason::HdfsUnavailable),
+        ("Cassandra", Reason::CassandraUnavailable),
     ];
     let found = SERVERS.iter().filter_map(|(name, reason)| Some((text.find(name)?, *reason))).min()?;
     Some(Unavailable { reason: found.1, message: text.to_owned() })
@@ -171,11 +172,11 @@ mod tests {
     fn the_server_that_does_not_answer_is_named() {
         let reason = |status| unavailable(&heard("ingest", status)).map(|found| found.reason);
         let not = |reason: &str| json!({"connection": {"connected": false, "reason": reason}});
-        assert_eq!(reason(not("Cassandra at c:9042: no answer")), Some("CassandraUnavailable"));
-        assert_eq!(reason(not("cannot read hdfs://n:8020: refused")), Some("HdfsUnavailable"));
+        assert_eq!(reason(not("Cassandra at c:9042: no answer")), Some(Reason::CassandraUnavailable));
+        assert_eq!(reason(not("cannot read hdfs://n:8020: refused")), Some(Reason::HdfsUnavailable));
         assert_eq!(reason(json!({"connection": {"connected": true}})), None);
         let condition = json!({"ingest": {"conditions": [{"kind": "StoreUnavailable", "message": "x"}]}});
-        assert_eq!(reason(condition), Some("CassandraUnavailable"));
+        assert_eq!(reason(condition), Some(Reason::CassandraUnavailable));
         assert_eq!(named_in("disk full"), None);
         assert!(connected(&heard("ingest", json!({"connection": {"connected": true}}))));
     }

@@ -5,18 +5,25 @@ use crds::StockPipeline;
 use crds::validate::{Kind, problems, with_defaults};
 
 use super::desired::{Dereferenced, Invalid};
+use super::image;
 use super::references::{self, Reference, references};
+use crate::environment::Environment;
 
 /// The pipeline with all defaults, where it is valid and everything it names is there.
-pub fn validate(pipeline: &StockPipeline, found: &Dereferenced) -> Result<StockPipeline, Invalid> {
+pub fn validate(
+    pipeline: &StockPipeline,
+    found: &Dereferenced,
+    env: &Environment,
+) -> Result<StockPipeline, Invalid> {
     let pipeline = defaulted(pipeline)?;
+    image::check(&pipeline, env)?;
     for Reference { kind, name, field } in references(&pipeline) {
         let there = match kind {
             references::Kind::Secret => found.secrets.get(&name).is_some_and(Option::is_some),
             references::Kind::ConfigMap => found.config_maps.get(&name).is_some_and(Option::is_some),
         };
         if !there {
-            return Err(Invalid::Missing { kind: kind.name(), name, field: field.to_owned() });
+            return Err(Invalid::Missing { kind, name, field: field.to_owned() });
         }
     }
     match keys(&pipeline).into_iter().find(|(map, key, _)| !has_key(found, map, key)) {
@@ -82,6 +89,10 @@ mod tests {
         .unwrap()
     }
 
+    fn checked(pipeline: &StockPipeline, found: &Dereferenced) -> Result<StockPipeline, Invalid> {
+        validate(pipeline, found, &crate::training::samples::environment())
+    }
+
     fn stamp() -> Stamp {
         Stamp { uid: "u".into(), resource_version: "1".into() }
     }
@@ -89,10 +100,10 @@ mod tests {
     #[test]
     fn a_valid_pipeline_passes_and_a_broken_rule_is_named() {
         let good = pipeline(json!({"bootstrapServers": "kafka:9092"}));
-        assert_eq!(validate(&good, &Dereferenced::default()).unwrap().spec, good.spec);
+        assert_eq!(checked(&good, &Dereferenced::default()).unwrap().spec, good.spec);
         let mut bad = good;
         bad.spec.ingest.replicas = 17;
-        let error = validate(&bad, &Dereferenced::default()).unwrap_err().to_string();
+        let error = checked(&bad, &Dereferenced::default()).unwrap_err().to_string();
         assert!(error.contains("replicas") && error.contains("partitions"), "{error}");
     }
 
@@ -103,11 +114,11 @@ mod tests {
             config_maps: BTreeMap::from([("kafka".to_owned(), map.map(|data| (stamp(), data)))]),
             ..Dereferenced::default()
         };
-        let error = validate(&named, &with(None)).unwrap_err().to_string();
+        let error = checked(&named, &with(None)).unwrap_err().to_string();
         assert!(error.contains("ConfigMap kafka") && error.contains("configMapRef"), "{error}");
-        let error = validate(&named, &with(Some(BTreeMap::new()))).unwrap_err().to_string();
+        let error = checked(&named, &with(Some(BTreeMap::new()))).unwrap_err().to_string();
         assert!(error.contains("key KAFKA"), "{error}");
         let data = BTreeMap::from([("KAFKA".to_owned(), "kafka:9092".to_owned())]);
-        assert!(validate(&named, &with(Some(data))).is_ok());
+        assert!(checked(&named, &with(Some(data))).is_ok());
     }
 }

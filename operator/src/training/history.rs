@@ -51,6 +51,7 @@ mod tests {
     use super::*;
     use crate::conditions::{Said, updated};
     use crate::training::samples;
+    use crds::reason::Reason;
 
     fn run(name: &str, trigger: Option<&str>, end: Option<(&'static str, i64)>, version: i64) -> TrainingRun {
         let mut run = samples::run();
@@ -61,7 +62,7 @@ mod tests {
         status.version = Some(version);
         if let Some((type_, second)) = end {
             status.conditions =
-                updated(&[], vec![Said::new(type_, true, "X", "")], None, samples::at(second));
+                updated(&[], vec![Said::new(type_, true, Reason::Recorded, "")], None, samples::at(second));
         }
         run
     }

@@ -11,7 +11,7 @@ use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Api, Client, Resource as _};
 
 use super::history::{expired, is_finished, is_scheduled};
-use super::schedule::{BadSchedule, Decision, Schedule, decide, run_name};
+use super::schedule::{Decision, Schedule, decide, run_name};
 use super::seen::is_owned_by;
 use super::triggers::{self, Growth};
 use crate::labels::{PIPELINE, TRAINING_MANAGER, TRIGGER};
@@ -32,25 +32,34 @@ pub struct Launch {
     pub next: Option<Timestamp>,
 }
 
+impl Launch {
+    /// True where nothing is to be created or deleted.
+    pub fn is_nothing(&self) -> bool {
+        self.create.is_empty() && self.delete.is_empty()
+    }
+}
+
 /// Plans. `runs` are all runs of the pipeline; `rows` and `drifted` come from its workers, where all of them tell.
+///
+/// A schedule that cannot be followed starts nothing, and the pipeline's condition Degraded says so; triggers and
+/// history go on.
 pub fn plan(
     pipeline: &StockPipeline,
     runs: &[TrainingRun],
     rows: Option<i64>,
     drifted: Option<i64>,
     now: Timestamp,
-) -> Result<Launch, BadSchedule> {
+) -> Launch {
     let status = pipeline.status.as_ref();
     let last = status.and_then(|status| status.last_scheduled.as_ref()).map(|time| time.0);
     let mut launch = Launch { last_scheduled: last, ..Launch::default() };
-    let Some(training) = &pipeline.spec.training else { return Ok(launch) };
+    let Some(training) = &pipeline.spec.training else { return launch };
     let champion = status.and_then(|status| status.model.as_ref()).and_then(|model| model.champion);
     launch.delete = expired(runs, &training.history, champion);
-    let schedule = Schedule::of(training)?;
     if pipeline.spec.operation.stopped || pipeline.metadata.deletion_timestamp.is_some() {
-        return Ok(launch);
+        return launch;
     }
-    if let Some(schedule) = schedule {
+    if let Ok(Some(schedule)) = Schedule::of(training) {
         on_schedule(&mut launch, pipeline, training, &schedule, runs, now);
     }
     if let Some(triggers) = &training.triggers {
@@ -63,7 +72,7 @@ pub fn plan(
             launch.create.push(run);
         }
     }
-    Ok(launch)
+    launch
 }
 
 fn on_schedule(
@@ -207,9 +216,9 @@ mod tests {
     #[test]
     fn a_scheduled_run_is_made_once_and_belongs_to_the_pipeline() {
         let mut pipeline = pipeline(|_| {});
-        let early = plan(&pipeline, &[], None, None, at("2026-01-05T10:29:00Z")).unwrap();
+        let early = plan(&pipeline, &[], None, None, at("2026-01-05T10:29:00Z"));
         assert_eq!((names(&early), early.next), ((vec![], vec![]), Some(at("2026-01-05T10:30:00Z"))));
-        let due = plan(&pipeline, &[], None, None, at("2026-01-05T10:31:00Z")).unwrap();
+        let due = plan(&pipeline, &[], None, None, at("2026-01-05T10:31:00Z"));
         assert_eq!(names(&due), (vec!["market-29460150"], vec![]));
         let run = &due.create[0];
         assert!(is_owned_by(&run.metadata, "pipeline-uid") && is_scheduled(run));
@@ -218,13 +227,10 @@ mod tests {
         // The status is written: it is not due again. It is lost: the name is the same.
         pipeline.status.get_or_insert_default().last_scheduled =
             due.last_scheduled.map(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time);
-        let again = plan(&pipeline, &due.create, None, None, at("2026-01-05T10:31:00Z")).unwrap();
+        let again = plan(&pipeline, &due.create, None, None, at("2026-01-05T10:31:00Z"));
         assert_eq!(names(&again), (vec![], vec![]));
         pipeline.spec.operation.stopped = true;
-        assert_eq!(
-            names(&plan(&pipeline, &[], None, None, at("2026-01-05T11:00:00Z")).unwrap()),
-            (vec![], vec![])
-        );
+        assert_eq!(names(&plan(&pipeline, &[], None, None, at("2026-01-05T11:00:00Z"))), (vec![], vec![]));
     }
 
     #[test]
@@ -238,8 +244,7 @@ mod tests {
         ] {
             let pipeline = pipeline(|training| training.concurrency_policy = policy);
             let launch =
-                plan(&pipeline, std::slice::from_ref(&running), None, None, at("2026-01-05T10:30:00Z"))
-                    .unwrap();
+                plan(&pipeline, std::slice::from_ref(&running), None, None, at("2026-01-05T10:30:00Z"));
             assert_eq!(names(&launch), (create, delete), "{policy:?}");
             assert_eq!(launch.last_scheduled.is_some(), policy != ConcurrencyPolicy::Forbid);
         }
@@ -252,20 +257,33 @@ mod tests {
             training.triggers = Some(Triggers { new_rows: Some(1_000), drift: false });
         });
         let now = at("2026-01-05T10:30:00Z");
-        let first = plan(&pipeline, &[], Some(2_100), None, now).unwrap();
+        let first = plan(&pipeline, &[], Some(2_100), None, now);
         assert_eq!(names(&first).0, ["market-r0"]);
         let mut done = samples::completed();
         done.metadata = first.create[0].metadata.clone();
         let done = std::slice::from_ref(&done);
-        assert!(plan(&pipeline, done, Some(3_000), None, now).unwrap().create.is_empty());
-        assert_eq!(names(&plan(&pipeline, done, Some(3_100), None, now).unwrap()).0, ["market-r2100"]);
-        assert!(plan(&pipeline, &first.create, Some(9_000), None, now).unwrap().create.is_empty());
+        assert!(plan(&pipeline, done, Some(3_000), None, now).create.is_empty());
+        assert_eq!(names(&plan(&pipeline, done, Some(3_100), None, now)).0, ["market-r2100"]);
+        assert!(plan(&pipeline, &first.create, Some(9_000), None, now).create.is_empty());
+    }
+
+    #[test]
+    fn a_schedule_that_cannot_be_followed_starts_nothing_and_stops_nothing_else() {
+        for (line, zone) in [("61 * * * *", "Etc/UTC"), ("* * * * *", "Mars/Olympus")] {
+            let pipeline = pipeline(|training| {
+                training.schedule = Some(line.to_owned());
+                training.time_zone = zone.to_owned();
+                training.triggers = Some(Triggers { new_rows: Some(1_000), drift: false });
+            });
+            let launch = plan(&pipeline, &[], Some(5_000), None, at("2026-01-05T10:30:00Z"));
+            assert_eq!((names(&launch).0, launch.next), (vec!["market-r0"], None), "{line} {zone}");
+        }
     }
 
     #[test]
     fn nothing_is_started_unasked() {
         let pipeline = samples::pipeline();
-        let launch = plan(&pipeline, &[], Some(1 << 40), Some(3), samples::at(0)).unwrap();
+        let launch = plan(&pipeline, &[], Some(1 << 40), Some(3), samples::at(0));
         assert_eq!(launch, Launch::default());
     }
 }

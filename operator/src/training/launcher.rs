@@ -13,20 +13,21 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
-use kube::{Api, Resource as _, ResourceExt as _};
+use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
 use super::launch::{self, Launch, LaunchError};
 use super::look::stored_rows;
-use super::{AT_ONCE, Context, PATIENCE, counted_as, scoped};
+use super::{AT_ONCE, Context, PATIENCE, counted_as};
 use crate::backoff::around;
-use crate::events::Notice;
-use crate::labels::{PIPELINE, TRAINING_MANAGER};
+use crate::cache::{POD, TRAINING_RUN};
+use crate::labels::TRAINING_MANAGER;
+use crate::watching::{kept, scoped};
 use crate::workers::{Heard, ask_all};
 
 /// Pause between two looks where a trigger counts rows.
@@ -39,14 +40,9 @@ const KIND: &str = "Training";
 /// Why a look has to be taken again.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Something could not be read.
-    #[error("failed to read {what}: {source}")]
-    Read {
-        /// What.
-        what: &'static str,
-        /// Why.
-        source: kube::Error,
-    },
+    /// The pipeline could not be read.
+    #[error("failed to read the pipeline: {0}")]
+    Read(kube::Error),
     /// The plan was not carried out, or not wholly.
     #[error(transparent)]
     Launch(#[from] LaunchError),
@@ -62,7 +58,7 @@ impl Error {
     /// One word for metrics.
     pub const fn category(&self) -> &'static str {
         match self {
-            Error::Read { .. } => "read",
+            Error::Read(_) => "read",
             Error::Launch(_) => "launch",
             Error::Note(_) => "write",
             Error::TooSlow => "timeout",
@@ -80,57 +76,63 @@ pub async fn reconcile(
 }
 
 async fn look(cached: &StockPipeline, ctx: &Context) -> Result<Action, Error> {
-    let namespace = cached.namespace().unwrap_or_default();
-    let api: Api<StockPipeline> = Api::namespaced(ctx.client.clone(), &namespace);
-    let found =
-        api.get_opt(cached.name()).await.map_err(|source| Error::Read { what: "the pipeline", source })?;
-    let Some(pipeline) = found.filter(|pipeline| pipeline.metadata.uid == cached.metadata.uid) else {
-        return Ok(Action::await_change());
-    };
-    if pipeline.spec.training.is_none()
-        || pipeline.spec.operation.reconciliation_paused
-        || pipeline.metadata.deletion_timestamp.is_some()
-    {
+    ctx.cache.whole().await;
+    if rests(cached) {
         return Ok(Action::requeue(around(CALM, 1.0, (ctx.jitter)())));
     }
-    let runs = runs_of(ctx, &pipeline).await?;
-    let heard = if counts(&pipeline) { ask(ctx, &pipeline).await? } else { Vec::new() };
-    let now = (ctx.clock)();
-    let launch = match launch::plan(&pipeline, &runs, rows(&pipeline, &heard), drifted(&heard), now) {
-        Ok(launch) => launch,
-        Err(bad) => {
-            let notice = Notice::warning("InvalidSchedule", "Schedule", bad.to_string());
-            ctx.events.tell(&pipeline.object_ref(&()), [notice]).await;
-            return Ok(Action::requeue(around(CALM, 1.0, (ctx.jitter)())));
-        }
+    let seen = see(cached, ctx).await;
+    let mut launch = seen.plan(cached);
+    // Mostly there is nothing to do, which costs no request. What is to be done is decided on the pipeline as it is now.
+    if !(launch.is_nothing() && is_noted(cached, &launch)) {
+        let namespace = cached.namespace().unwrap_or_default();
+        let api: Api<StockPipeline> = Api::namespaced(ctx.client.clone(), &namespace);
+        let found = api.get_opt(cached.name()).await.map_err(Error::Read)?;
+        let same = |now: &StockPipeline| now.metadata.uid == cached.metadata.uid && !rests(now);
+        let Some(pipeline) = found.filter(same) else { return Ok(Action::await_change()) };
+        launch = seen.plan(&pipeline);
+        launch::carry_out(&ctx.client, &pipeline, &launch).await?;
+        note(&api, &pipeline, &launch).await?;
+    }
+    Ok(Action::requeue(pause(cached, launch.next, seen.now, (ctx.jitter)())))
+}
+
+/// True where nothing is started and nothing goes.
+fn rests(pipeline: &StockPipeline) -> bool {
+    pipeline.spec.operation.reconciliation_paused || pipeline.metadata.deletion_timestamp.is_some()
+}
+
+/// What a plan is made of, besides the pipeline.
+struct Seen {
+    runs: Vec<TrainingRun>,
+    heard: Vec<Heard>,
+    now: Timestamp,
+}
+
+impl Seen {
+    fn plan(&self, pipeline: &StockPipeline) -> Launch {
+        launch::plan(pipeline, &self.runs, rows(pipeline, &self.heard), drifted(&self.heard), self.now)
+    }
+}
+
+async fn see(pipeline: &StockPipeline, ctx: &Context) -> Seen {
+    let key = (pipeline.namespace().unwrap_or_default(), pipeline.name().to_owned());
+    let runs = match &pipeline.spec.training {
+        Some(_) => ctx.cache.of_kind(&key, &TRAINING_RUN),
+        None => Vec::new(),
     };
-    launch::carry_out(&ctx.client, &pipeline, &launch).await?;
-    note(&api, &pipeline, &launch).await?;
-    Ok(Action::requeue(pause(&pipeline, launch.next, now, (ctx.jitter)())))
+    let heard = if counts(pipeline) {
+        let pods: Vec<Pod> = ctx.cache.of_kind(&key, &POD);
+        ask_all(&ctx.ask, &pods, &key.0, &key.1).await
+    } else {
+        Vec::new()
+    };
+    Seen { runs, heard, now: (ctx.clock)() }
 }
 
 fn counts(pipeline: &StockPipeline) -> bool {
     let triggers = pipeline.spec.training.as_ref().and_then(|training| training.triggers.as_ref());
     triggers.is_some_and(|triggers| triggers.new_rows.is_some() || triggers.drift)
         && !pipeline.spec.operation.stopped
-}
-
-async fn runs_of(ctx: &Context, pipeline: &StockPipeline) -> Result<Vec<TrainingRun>, Error> {
-    let namespace = pipeline.namespace().unwrap_or_default();
-    let list: Api<DeserializeGuard<TrainingRun>> = Api::namespaced(ctx.client.clone(), &namespace);
-    let found = list.list(&ListParams::default()).await;
-    let found = found.map_err(|source| Error::Read { what: "the pipeline's runs", source })?;
-    let readable = found.items.into_iter().filter_map(|run| run.0.ok());
-    Ok(readable.filter(|run| run.spec.pipeline_ref.name == pipeline.name()).collect())
-}
-
-async fn ask(ctx: &Context, pipeline: &StockPipeline) -> Result<Vec<Heard>, Error> {
-    let namespace = pipeline.namespace().unwrap_or_default();
-    let list: Api<Pod> = Api::namespaced(ctx.client.clone(), &namespace);
-    let ours = ListParams::default().labels(&format!("{PIPELINE}={}", pipeline.name()));
-    let pods =
-        list.list(&ours).await.map_err(|source| Error::Read { what: "the pipeline's pods", source })?;
-    Ok(ask_all(&ctx.ask, &pods.items, &namespace, pipeline.name()).await)
 }
 
 /// Final bars of the size that runs learn from, where every partition is told of.
@@ -147,17 +149,21 @@ fn drifted(heard: &[Heard]) -> Option<i64> {
     told.filter_map(|status| status.get("driftedVersion").and_then(Value::as_i64)).max()
 }
 
-async fn note(api: &Api<StockPipeline>, pipeline: &StockPipeline, launch: &Launch) -> Result<(), Error> {
+/// True where the status says of the next training what the plan says.
+fn is_noted(pipeline: &StockPipeline, launch: &Launch) -> bool {
     let status = pipeline.status.as_ref();
-    let last = launch.last_scheduled.map(Time);
-    let next = launch.next.map(Time);
-    let same = status.and_then(|s| s.last_scheduled.as_ref()) == last.as_ref()
-        && status.and_then(|s| s.next_training.as_ref()) == next.as_ref();
-    if same {
+    let noted = |time: Option<&Time>| time.map(|time| time.0);
+    noted(status.and_then(|status| status.last_scheduled.as_ref())) == launch.last_scheduled
+        && noted(status.and_then(|status| status.next_training.as_ref())) == launch.next
+}
+
+async fn note(api: &Api<StockPipeline>, pipeline: &StockPipeline, launch: &Launch) -> Result<(), Error> {
+    if is_noted(pipeline, launch) {
         return Ok(());
     }
     let mut said = serde_json::Map::new();
-    for (field, time) in [("lastScheduled", last), ("nextTraining", next)] {
+    let times = [("lastScheduled", launch.last_scheduled), ("nextTraining", launch.next)];
+    for (field, time) in times.map(|(field, time)| (field, time.map(Time))) {
         if let Some(time) = time {
             said.insert(field.to_owned(), json!(time));
         }
@@ -193,9 +199,10 @@ pub async fn controller(
     namespace: Option<String>,
     end: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let pipelines: Api<DeserializeGuard<StockPipeline>> = scoped(&ctx.client, namespace.as_deref());
+    let (known, pipelines) =
+        kept(scoped::<DeserializeGuard<StockPipeline>>(&ctx.client, namespace.as_deref()));
     let runs: Api<DeserializeGuard<TrainingRun>> = scoped(&ctx.client, namespace.as_deref());
-    Controller::new(pipelines, watcher::Config::default())
+    Controller::for_stream(pipelines, known)
         .with_config(Config::default().concurrency(AT_ONCE).debounce(Duration::from_millis(200)))
         .watches(runs, watcher::Config::default(), |run| {
             let pipeline = run.0.as_ref().ok().map(|run| run.spec.pipeline_ref.name.clone());
@@ -247,7 +254,7 @@ mod tests {
         };
         let partition = json!({"partition": 0, "committed_counters": {"rows": {"1m": 7}}});
         let heard = [
-            worker("ingest", json!({"partitions": [partition]})),
+            worker("ingest", json!({"ingest": {"partitions": [partition]}})),
             worker("predictor", json!({"driftedVersion": 4})),
         ];
         assert_eq!((rows(&pipeline, &heard), drifted(&heard)), (Some(7), Some(4)));

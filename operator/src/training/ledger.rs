@@ -4,17 +4,15 @@
 //! what is read back, and is not written again.
 
 use crds::TrainingRun;
+use crds::reason::Reason;
 use crds::training_run::TrainingRunStatus;
 use crds::training_run::status::{Attempt, Phase};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::state::{Effect, Step};
-use crate::conditions::{self, Said, shortened, whole_seconds};
+use crate::conditions::{self, Said, whole_seconds};
 use crate::events::Notice;
-
-/// Longest text of an attempt's reason, in bytes.
-const REASON_BYTES: usize = 256;
 
 /// Where a run is, as its status says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,11 +96,11 @@ impl<'a> Ledger<'a> {
     }
 
     /// The last attempt ends.
-    pub fn end(&mut self, state: &str, reason: &str, exit_code: Option<i32>) {
+    pub fn end(&mut self, state: &str, reason: Reason, exit_code: Option<i32>) {
         let now = self.now;
         self.attempt(|attempt| {
             attempt.state = Some(state.to_owned());
-            attempt.reason = Some(shortened(reason, REASON_BYTES));
+            attempt.reason = Some(reason.into());
             attempt.exit_code = exit_code;
             attempt.until = None;
             attempt.finished_at.get_or_insert(Time(now));
@@ -123,7 +121,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Not complete yet: the phase, and why.
-    pub fn not_yet(&mut self, phase: Phase, reason: &str, message: impl Into<String>) {
+    pub fn not_yet(&mut self, phase: Phase, reason: Reason, message: impl Into<String>) {
         self.status.phase = Some(phase);
         self.say(Said::new("Complete", false, reason, message));
     }
@@ -131,12 +129,12 @@ impl<'a> Ledger<'a> {
     /// Says the condition only where it was ever said: a run that was never suspended needs no word about it.
     pub fn no_longer_suspended(&mut self) {
         if conditions::find(&self.status.conditions, "Suspended").is_some() {
-            self.say(Said::new("Suspended", false, "Resumed", "spec.suspend is false"));
+            self.say(Said::new("Suspended", false, Reason::Resumed, "spec.suspend is false"));
         }
     }
 
     /// The end without an outcome.
-    pub fn fail(&mut self, reason: &str, message: &str, exit_code: Option<i32>) {
+    pub fn fail(&mut self, reason: Reason, message: &str, exit_code: Option<i32>) {
         match self.state() {
             State::Suspended => {}
             State::Backoff(_) => self.attempt(|attempt| {
@@ -150,7 +148,7 @@ impl<'a> Ledger<'a> {
         self.status.estimated_remaining_seconds = None;
         self.say(Said::new("Complete", false, reason, "the run failed"));
         self.say(Said::new("Failed", true, reason, message));
-        self.tell(Notice::warning("TrainingFailed", "Train", format!("{reason}: {message}")));
+        self.tell(Notice::warning(Reason::TrainingFailed, "Train", format!("{reason}: {message}")));
     }
 
     /// The time that the deadline counts runs from now on.

@@ -15,9 +15,12 @@ use std::net::SocketAddr;
 use super::ledger::job_name;
 use super::observed::{JobState, Observed, PipelineState, Serving, Stage, Stored};
 use super::{Context, Error, progress, seen};
+use crate::environment::Environment;
 use crate::labels;
 use crate::pipeline::build::ADMIN_PORT;
 use crate::pipeline::desired::Role;
+use crate::pipeline::image;
+use crate::pipeline::scaling::ingest_partitions;
 use crate::workers::{Heard, ask_all};
 
 /// Partitions whose newest tick is older than the newest of all by more than this do not hold back `now`.
@@ -36,7 +39,7 @@ pub async fn around(ctx: &Context, run: &TrainingRun) -> Result<(Option<StockPip
     let read = |what| move |source| Error::Read { what, source };
     let pipelines: Api<DeserializeGuard<StockPipeline>> = Api::namespaced(ctx.client.clone(), &namespace);
     let found = pipelines.get_opt(&run.spec.pipeline_ref.name).await.map_err(read("the pipeline"))?;
-    let (pipeline, state) = pipeline_state(found);
+    let (pipeline, state) = pipeline_state(found, &ctx.environment);
 
     let number = run.status.iter().flat_map(|status| &status.attempts).map(|attempt| attempt.number).max();
     let (mut job, mut pods) = (None, Vec::new());
@@ -70,7 +73,10 @@ pub async fn around(ctx: &Context, run: &TrainingRun) -> Result<(Option<StockPip
 }
 
 /// The pipeline with every default, and whether runs of it may start.
-fn pipeline_state(found: Option<DeserializeGuard<StockPipeline>>) -> (Option<StockPipeline>, PipelineState) {
+fn pipeline_state(
+    found: Option<DeserializeGuard<StockPipeline>>,
+    env: &Environment,
+) -> (Option<StockPipeline>, PipelineState) {
     match found {
         None => (None, PipelineState::Missing),
         Some(DeserializeGuard(Err(unreadable))) => (None, PipelineState::Invalid(unreadable.error)),
@@ -79,6 +85,8 @@ fn pipeline_state(found: Option<DeserializeGuard<StockPipeline>>) -> (Option<Sto
                 PipelineState::Deleting
             } else if pipeline.spec.operation.stopped {
                 PipelineState::Stopped
+            } else if let Err(unsupported) = image::check(&pipeline, env) {
+                PipelineState::Invalid(unsupported.to_string())
             } else {
                 PipelineState::Ready
             };
@@ -125,7 +133,7 @@ async fn stored(ctx: &Context, pipeline: &StockPipeline, run: &TrainingRun) -> R
 pub fn stored_rows(heard: &[Heard], bar: &str, partitions: i32) -> Option<Stored> {
     let mut told: std::collections::BTreeMap<u64, &Value> = std::collections::BTreeMap::new();
     for status in heard.iter().filter_map(|heard| heard.status.as_ref()) {
-        for partition in status.get("partitions").and_then(Value::as_array).into_iter().flatten() {
+        for partition in ingest_partitions(status) {
             told.insert(partition.get("partition")?.as_u64()?, partition);
         }
     }
@@ -151,6 +159,7 @@ pub fn stored_rows(heard: &[Heard], bar: &str, partitions: i32) -> Option<Stored
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::training::samples;
     use serde_json::json;
 
     fn partition(number: i32, rows: i64, newest: &str, mark: &str) -> Value {
@@ -159,7 +168,7 @@ mod tests {
     }
 
     fn heard(partitions: Vec<Value>) -> Heard {
-        let status = Some(json!({"partitions": partitions}));
+        let status = Some(json!({"ingest": {"partitions": partitions}}));
         Heard { pod: "p".to_owned(), role: "ingest".to_owned(), status }
     }
 
@@ -187,15 +196,19 @@ mod tests {
 
     #[test]
     fn pipelines_that_do_not_let_runs_start() {
-        let mut pipeline = crate::training::samples::pipeline();
-        let state = |p: &StockPipeline| pipeline_state(Some(DeserializeGuard(Ok(p.clone())))).1;
+        let (mut pipeline, env) = (samples::pipeline(), samples::environment());
+        let state = |p: &StockPipeline| pipeline_state(Some(DeserializeGuard(Ok(p.clone()))), &env).1;
         assert_eq!(state(&pipeline), PipelineState::Ready);
+        pipeline.spec.image.reference = Some("stockpipe:9.9.9".to_owned());
+        assert!(
+            matches!(state(&pipeline), PipelineState::Invalid(why) if why.contains("spec.image.reference"))
+        );
         pipeline.spec.operation.stopped = true;
         assert_eq!(state(&pipeline), PipelineState::Stopped);
         pipeline.metadata.deletion_timestamp =
             Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH));
         assert_eq!(state(&pipeline), PipelineState::Deleting);
-        assert_eq!(pipeline_state(None), (None, PipelineState::Missing));
+        assert_eq!(pipeline_state(None, &env), (None, PipelineState::Missing));
         assert_eq!(serving(&pipeline), None);
     }
 }

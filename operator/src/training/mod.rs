@@ -20,7 +20,7 @@ pub mod ledger;
 pub mod look;
 pub mod observed;
 pub mod progress;
-mod samples;
+pub(crate) mod samples;
 pub mod schedule;
 pub mod seen;
 pub mod state;
@@ -46,11 +46,13 @@ use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt as _};
 
 use crate::backoff::{Backoff, around};
+use crate::cache::Cache;
 use crate::environment::Environment;
 use crate::events::Events;
 use crate::labels;
 use crate::metrics::OperatorMetrics;
 use crate::pipeline;
+use crate::watching::{kept, scoped};
 use crate::workers::Ask;
 use act::News;
 
@@ -79,6 +81,8 @@ pub struct Context {
     pub jitter: Arc<dyn Fn() -> f64 + Send + Sync>,
     /// Where Events go.
     pub events: Events,
+    /// What there is of every pipeline.
+    pub cache: Arc<Cache>,
     /// How workers are asked.
     pub ask: Ask,
     /// What is counted.
@@ -96,6 +100,7 @@ impl Context {
             clock: pipelines.clock.clone(),
             jitter: pipelines.jitter.clone(),
             events: pipelines.events.clone(),
+            cache: pipelines.cache.clone(),
             ask: pipelines.ask.clone(),
             metrics: pipelines.metrics.clone(),
             backoff: Backoff::default(),
@@ -252,13 +257,12 @@ pub async fn controller(
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let (client, namespace) = (ctx.client.clone(), namespace.as_deref());
-    let runs: Api<DeserializeGuard<TrainingRun>> = scoped(&client, namespace);
+    let (known, runs) = kept(scoped::<DeserializeGuard<TrainingRun>>(&client, namespace));
     let jobs: Api<Job> = scoped(&client, namespace);
     let pipelines: Api<DeserializeGuard<StockPipeline>> = scoped(&client, namespace);
     let ours =
         watcher::Config::default().labels(&format!("app.kubernetes.io/managed-by={}", labels::MANAGED_BY));
-    let over_runs = Controller::new(runs, watcher::Config::default());
-    let known = over_runs.store();
+    let over_runs = Controller::for_stream(runs, known.clone());
     let told = ctx.clone();
     over_runs
         .with_config(Config::default().concurrency(AT_ONCE).debounce(Duration::from_millis(200)))
@@ -292,17 +296,6 @@ pub async fn controller(
             futures::future::ready(())
         })
         .await;
-}
-
-fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>
-where
-    K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
-    K::DynamicType: Default,
-{
-    match namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    }
 }
 
 #[cfg(test)]

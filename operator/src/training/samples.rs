@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+use crds::reason::Reason;
 use crds::training_run::status::{Attempt, Dataset, Metric};
 use crds::training_run::{RunResult, TrainingRunStatus};
 use crds::validate::{Kind, with_defaults};
@@ -96,6 +97,10 @@ pub fn failure(cause: Cause, exit_code: i32) -> Stage {
 /// A run in the middle of something: attempt `number` in `state`, submitted at second 0.
 pub fn amid(number: i32, state: &str, seen: bool) -> TrainingRun {
     let mut run = run();
+    let mut conditions =
+        updated(&[], vec![Said::new("Complete", false, Reason::Submitting, "")], Some(1), at(0));
+    // No reason of this release: a step that says nothing leaves it.
+    conditions[0].reason = "X".to_owned();
     run.status = Some(TrainingRunStatus {
         attempts: vec![Attempt {
             number,
@@ -107,7 +112,7 @@ pub fn amid(number: i32, state: &str, seen: bool) -> TrainingRun {
             ..Attempt::default()
         }],
         active_since: (!matches!(state, "Suspending" | "Suspended")).then(|| Time(at(0))),
-        conditions: updated(&[], vec![Said::new("Complete", false, "X", "")], Some(1), at(0)),
+        conditions,
         ..TrainingRunStatus::default()
     });
     run

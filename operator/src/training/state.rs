@@ -7,6 +7,7 @@
 //! Architecture Invariant: no call, no clock, no randomness; progress is shown and decides nothing.
 
 use crds::TrainingRun;
+use crds::reason::Reason;
 use crds::training_run::status::Phase;
 use crds::training_run::{RestartType, TrainingRunStatus};
 use jiff::Timestamp;
@@ -71,7 +72,7 @@ pub fn step(run: &TrainingRun, observed: &Observed, now: Timestamp, jitter: f64)
 
 fn unfinished(ledger: &mut Ledger, observed: &Observed, state: State, jitter: f64) {
     if let Some(message) = inadmissible(ledger.run) {
-        return ledger.fail("InvalidSpec", &message, None);
+        return ledger.fail(Reason::InvalidSpec, &message, None);
     }
     if matches!(state, State::UnderWay | State::Suspending)
         && let JobState::Ours { uid, stage } = &observed.job
@@ -95,7 +96,7 @@ fn unfinished(ledger: &mut Ledger, observed: &Observed, state: State, jitter: f6
                 "activeDeadline of {limit} has passed since the first submission; create a run with a longer one"
             );
             take_away(ledger, observed);
-            return ledger.fail("DeadlineExceeded", &message, None);
+            return ledger.fail(Reason::DeadlineExceeded, &message, None);
         }
         ledger.wake(deadline);
     }
@@ -138,8 +139,8 @@ fn submit(ledger: &mut Ledger, observed: &Observed) {
         let need = ledger.run.spec.template.data.min_rows;
         if stored.rows < need {
             let message = dataset::too_few(stored.rows, need);
-            ledger.say(Said::new("DataReady", false, "WaitingForData", message.clone()));
-            ledger.not_yet(Phase::Pending, "WaitingForData", message);
+            ledger.say(Said::new("DataReady", false, Reason::WaitingForData, message.clone()));
+            ledger.not_yet(Phase::Pending, Reason::WaitingForData, message);
             return ledger.wake_in(LOOK_AGAIN);
         }
     }
@@ -149,7 +150,7 @@ fn submit(ledger: &mut Ledger, observed: &Observed) {
         if observed.stored.is_some() {
             let need = ledger.run.spec.template.data.min_rows;
             let message = format!("at least the {need} rows of data.minRows are stored");
-            ledger.say(Said::new("DataReady", true, "EnoughRows", message));
+            ledger.say(Said::new("DataReady", true, Reason::EnoughRows, message));
         }
     }
     ledger.start_clock();
@@ -157,7 +158,7 @@ fn submit(ledger: &mut Ledger, observed: &Observed) {
     let attempt = ledger.begin();
     ledger.status.progress_percent = None;
     ledger.status.estimated_remaining_seconds = None;
-    ledger.not_yet(Phase::Pending, "Submitting", format!("attempt {attempt} is being submitted"));
+    ledger.not_yet(Phase::Pending, Reason::Submitting, format!("attempt {attempt} is being submitted"));
     ledger.then(Effect::CreateJob { attempt });
 }
 
@@ -167,14 +168,17 @@ fn waits_for_pipeline(ledger: &mut Ledger, observed: &Observed) -> bool {
     let (reason, message) = match &observed.pipeline {
         PipelineState::Ready => return false,
         PipelineState::Missing => (
-            "PipelineMissing",
+            Reason::PipelineMissing,
             format!("there is no StockPipeline {name} in this namespace: create it, or delete this run"),
         ),
-        PipelineState::Deleting => ("PipelineDeleted", format!("StockPipeline {name} is being deleted")),
-        PipelineState::Stopped => {
-            ("PipelineStopped", format!("StockPipeline {name} is stopped: set operation.stopped to false"))
+        PipelineState::Deleting => {
+            (Reason::PipelineDeleted, format!("StockPipeline {name} is being deleted"))
         }
-        PipelineState::Invalid(why) => ("PipelineInvalid", format!("StockPipeline {name}: {why}")),
+        PipelineState::Stopped => (
+            Reason::PipelineStopped,
+            format!("StockPipeline {name} is stopped: set operation.stopped to false"),
+        ),
+        PipelineState::Invalid(why) => (Reason::PipelineInvalid, format!("StockPipeline {name}: {why}")),
     };
     ledger.not_yet(Phase::Pending, reason, message);
     ledger.wake_in(LOOK_AGAIN);
@@ -190,7 +194,7 @@ fn under_way(ledger: &mut Ledger, observed: &Observed, jitter: f64) {
             let message = format!(
                 "Job {name} is there and is not this run's: delete it, or delete this run and give it another name"
             );
-            ledger.not_yet(Phase::Pending, "NameConflict", message);
+            ledger.not_yet(Phase::Pending, Reason::NameConflict, message);
             ledger.wake_in(LOOK_AGAIN);
         }
         JobState::Ours { stage, .. } => watch(ledger, observed, stage),
@@ -200,7 +204,7 @@ fn under_way(ledger: &mut Ledger, observed: &Observed, jitter: f64) {
                 exit_code: None,
                 message: format!("the Job of attempt {number} is gone, and nobody saw how it ended"),
             };
-            charge(ledger, "JobLost", &failure, jitter);
+            charge(ledger, Reason::JobLost, &failure, jitter);
         }
         JobState::Absent => create(ledger, observed, number),
     }
@@ -213,12 +217,12 @@ fn create(ledger: &mut Ledger, observed: &Observed, attempt: i32) {
             let message = format!(
                 "the API server refuses the Job: {why}; correct spec.podOverrides, here or in the pipeline, in a new run"
             );
-            ledger.fail("InvalidJob", &message, None);
+            ledger.fail(Reason::InvalidJob, &message, None);
         }
         Some(Refusal::Quota(why)) => {
             let message = format!("a quota of the namespace has no room for the Job: {why}");
-            ledger.attempt(|attempt| attempt.reason = Some("QuotaExceeded".to_owned()));
-            ledger.not_yet(Phase::Queued, "QuotaExceeded", message);
+            ledger.attempt(|attempt| attempt.reason = Some(Reason::QuotaExceeded.into()));
+            ledger.not_yet(Phase::Queued, Reason::QuotaExceeded, message);
             ledger.wake_in(QUOTA);
         }
         None if waits_for_pipeline(ledger, observed) => {}
@@ -229,11 +233,11 @@ fn create(ledger: &mut Ledger, observed: &Observed, attempt: i32) {
 /// The Job is there and has not ended.
 fn watch(ledger: &mut Ledger, observed: &Observed, stage: &Stage) {
     let (state, phase, reason, message) = match stage {
-        Stage::Suspended => ("Queued", Phase::Queued, "Queued", "a queue holds the Job".to_owned()),
-        Stage::Unscheduled(why) => ("Queued", Phase::Queued, "Unschedulable", why.clone()),
+        Stage::Suspended => ("Queued", Phase::Queued, Reason::Queued, "a queue holds the Job".to_owned()),
+        Stage::Unscheduled(why) => ("Queued", Phase::Queued, Reason::Unschedulable, why.clone()),
         _ => {
             let phase = progress::show(&mut ledger.status, observed.progress.as_ref());
-            ("Running", phase, "Running", format!("attempt {} runs", ledger.number()))
+            ("Running", phase, Reason::Running, format!("attempt {} runs", ledger.number()))
         }
     };
     // A queue's time is not the run's, as with a Job that is suspended.
@@ -253,10 +257,10 @@ fn watch(ledger: &mut Ledger, observed: &Observed, stage: &Stage) {
 /// The attempt ended badly.
 fn failed(ledger: &mut Ledger, failure: &Failure, jitter: f64) {
     match failure.cause {
-        Cause::Passing => charge(ledger, "AttemptFailed", failure, jitter),
-        Cause::Invalid => ledger.fail("InvalidInput", &failure.message, failure.exit_code),
-        Cause::OutOfMemory => ledger.fail("OutOfMemory", &failure.message, failure.exit_code),
-        Cause::TooLong => ledger.fail("DeadlineExceeded", &failure.message, failure.exit_code),
+        Cause::Passing => charge(ledger, Reason::AttemptFailed, failure, jitter),
+        Cause::Invalid => ledger.fail(Reason::InvalidInput, &failure.message, failure.exit_code),
+        Cause::OutOfMemory => ledger.fail(Reason::OutOfMemory, &failure.message, failure.exit_code),
+        Cause::TooLong => ledger.fail(Reason::DeadlineExceeded, &failure.message, failure.exit_code),
     }
 }
 
@@ -268,15 +272,16 @@ fn lost_result(ledger: &mut Ledger, jitter: f64) {
         exit_code: Some(0),
         message: "the Job is complete, but its termination message has no result of this run".to_owned(),
     };
-    let before = ledger.status.attempts.iter().any(|a| a.reason.as_deref() == Some("ResultLost"));
+    let before =
+        ledger.status.attempts.iter().any(|a| a.reason.as_deref() == Some(Reason::ResultLost.name()));
     if before {
-        return charge(ledger, "ResultLost", &failure, jitter);
+        return charge(ledger, Reason::ResultLost, &failure, jitter);
     }
-    back_off(ledger, "ResultLost", &failure, 0, jitter);
+    back_off(ledger, Reason::ResultLost, &failure, 0, jitter);
 }
 
 /// Another attempt where the policy has one left, else the end.
-fn charge(ledger: &mut Ledger, reason: &str, failure: &Failure, jitter: f64) {
+fn charge(ledger: &mut Ledger, reason: Reason, failure: &Failure, jitter: f64) {
     let policy = &ledger.run.spec.template.restart_policy;
     let used = ledger.status.retries.unwrap_or(0);
     if policy.type_ == RestartType::Never || used >= policy.max_retries {
@@ -288,7 +293,7 @@ fn charge(ledger: &mut Ledger, reason: &str, failure: &Failure, jitter: f64) {
 }
 
 /// The pause before the next attempt: doubled with every retry.
-fn back_off(ledger: &mut Ledger, reason: &str, failure: &Failure, doublings: i32, jitter: f64) {
+fn back_off(ledger: &mut Ledger, reason: Reason, failure: &Failure, doublings: i32, jitter: f64) {
     let backoff = &ledger.run.spec.template.restart_policy.backoff;
     let doublings = u32::try_from(doublings.clamp(0, 30)).unwrap_or(0);
     let longest = backoff.max.seconds().max(backoff.initial.seconds());
@@ -310,7 +315,7 @@ fn suspend(ledger: &mut Ledger, observed: &Observed, state: State) {
     if state == State::UnderWay {
         let number = ledger.number();
         ledger.attempt(|attempt| attempt.state = Some("Suspending".to_owned()));
-        ledger.tell(Notice::normal("Suspending", "Suspend", format!("attempt {number} is taken away")));
+        ledger.tell(Notice::normal(Reason::Suspending, "Suspend", format!("attempt {number} is taken away")));
         return suspending(ledger, observed);
     }
     if let State::Backoff(_) = state {
@@ -326,18 +331,18 @@ fn suspend(ledger: &mut Ledger, observed: &Observed, state: State) {
 fn suspending(ledger: &mut Ledger, observed: &Observed) {
     if observed.job.is_unfinished() || observed.pods > 0 {
         take_away(ledger, observed);
-        ledger.not_yet(Phase::Suspended, "Suspending", "the Job and its pods are being deleted");
+        ledger.not_yet(Phase::Suspended, Reason::Suspending, "the Job and its pods are being deleted");
         return ledger.wake_in(WATCH);
     }
-    ledger.end("Suspended", "Suspended", None);
+    ledger.end("Suspended", Reason::Suspended, None);
     suspended(ledger);
     ledger.wake_in(0);
 }
 
 fn suspended(ledger: &mut Ledger) {
     ledger.status.estimated_remaining_seconds = None;
-    ledger.say(Said::new("Suspended", true, "Suspended", "spec.suspend is true"));
-    ledger.not_yet(Phase::Suspended, "Suspended", "spec.suspend is true: set it to false to go on");
+    ledger.say(Said::new("Suspended", true, Reason::Suspended, "spec.suspend is true"));
+    ledger.not_yet(Phase::Suspended, Reason::Suspended, "spec.suspend is true: set it to false to go on");
 }
 
 /// Deletes the Job where it has not ended by itself.

@@ -204,6 +204,9 @@ proptest! {
             let status = world.status();
             let policy = &world.run.spec.template.restart_policy;
             prop_assert!(status.retries.unwrap_or(0) <= policy.max_retries);
+            for said in &status.conditions {
+                prop_assert!(crds::reason::row(&said.type_, &said.reason).is_some(), "{} {}", said.type_, said.reason);
+            }
             let numbers: Vec<i32> = status.attempts.iter().map(|attempt| attempt.number).collect();
             prop_assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
             if let Some(end) = &end {

@@ -16,6 +16,9 @@ use crate::conditions::find;
 fn told(run: &TrainingRun, observed: &Observed, second: i64) -> (Option<Phase>, String, String, Vec<String>) {
     let step = step(run, observed, at(second), 0.0);
     let conditions = &step.status.conditions;
+    for said in conditions.iter().filter(|said| said.reason != "X") {
+        assert!(crds::reason::row(&said.type_, &said.reason).is_some(), "{} {}", said.type_, said.reason);
+    }
     let reason =
         ["Failed", "Complete"].iter().filter_map(|type_| find(conditions, type_)).map(|c| c.reason.clone());
     let attempt = step.status.attempts.last();

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crds::limits;
+use crds::reason::Reason;
 use crds::training_run::RunResult;
 use crds::training_run::status::{Gate, Phase};
 
@@ -20,7 +21,7 @@ const GATES: usize = 64;
 /// The run is complete: a recorded outcome, whatever the gates said.
 pub(super) fn complete(ledger: &mut Ledger, result: &RunResult) {
     let fitting = fitting(result);
-    ledger.end("Complete", "Recorded", Some(0));
+    ledger.end("Complete", Reason::Recorded, Some(0));
     ledger.stop_clock();
     let status = &mut ledger.status;
     status.phase = Some(Phase::Complete);
@@ -35,38 +36,38 @@ pub(super) fn complete(ledger: &mut Ledger, result: &RunResult) {
     }
     let rows = status.dataset.as_ref().map_or(0, |dataset| dataset.rows);
     if rows > 0 {
-        ledger.say(Said::new("DataReady", true, "EnoughRows", format!("{rows} rows")));
+        ledger.say(Said::new("DataReady", true, Reason::EnoughRows, format!("{rows} rows")));
     }
     judge(ledger, &fitting);
     let summary = summary(&fitting);
-    ledger.say(Said::new("Complete", true, "Recorded", summary.clone()));
-    ledger.tell(Notice::normal("TrainingComplete", "Train", summary));
+    ledger.say(Said::new("Complete", true, Reason::Recorded, summary.clone()));
+    ledger.tell(Notice::normal(Reason::TrainingComplete, "Train", summary));
 }
 
 /// Conditions that follow from the gates and the version.
 fn judge(ledger: &mut Ledger, result: &RunResult) {
     for (gate, type_) in [("leakage_free", "LeakageFree"), ("feature_parity", "FeatureParity")] {
         if let Some(gate) = result.gates.iter().find(|g| g.name == gate) {
-            let reason = if gate.passed { "Passed" } else { "Refused" };
+            let reason = if gate.passed { Reason::Passed } else { Reason::Refused };
             ledger.say(Said::new(type_, gate.passed, reason, sentence(gate)));
         }
     }
     if let Some(passed) = passed(&result.gates) {
         let (reason, message) = match (passed, result.gates.iter().find(|gate| !gate.passed)) {
-            (true, _) => ("Passed", "at least one horizon passed every gate".to_owned()),
-            (false, Some(refused)) => ("Refused", format!("no horizon passed: {}", sentence(refused))),
-            (false, None) => ("Refused", "no horizon passed".to_owned()),
+            (true, _) => (Reason::Passed, "at least one horizon passed every gate".to_owned()),
+            (false, Some(refused)) => (Reason::Refused, format!("no horizon passed: {}", sentence(refused))),
+            (false, None) => (Reason::Refused, "no horizon passed".to_owned()),
         };
         ledger.say(Said::new("GatesPassed", passed, reason, message));
     }
     match result.version {
         Some(version) => {
-            ledger.say(Said::new("ModelPublished", true, "Published", format!("version {version}")));
+            ledger.say(Said::new("ModelPublished", true, Reason::Published, format!("version {version}")));
             promoted(ledger, result.alias.as_deref());
         }
         None => {
             let why = result.error.as_deref().unwrap_or("the trainer published no version");
-            ledger.say(Said::new("ModelPublished", false, "NotPublished", why));
+            ledger.say(Said::new("ModelPublished", false, Reason::NotPublished, why));
         }
     }
 }
@@ -82,9 +83,11 @@ pub(super) fn follow(ledger: &mut Ledger, serving: Option<&Serving>) {
 
 fn promoted(ledger: &mut Ledger, alias: Option<&str>) {
     let said = match alias {
-        Some("champion") => Said::new("Promoted", true, "Serving", "the version serves"),
-        Some(other) => Said::new("Promoted", false, "NotServing", format!("the version is the {other}")),
-        None => Said::new("Promoted", false, "NotServing", "the version has no alias"),
+        Some("champion") => Said::new("Promoted", true, Reason::Serving, "the version serves"),
+        Some(other) => {
+            Said::new("Promoted", false, Reason::NotServing, format!("the version is the {other}"))
+        }
+        None => Said::new("Promoted", false, Reason::NotServing, "the version has no alias"),
     };
     ledger.say(said);
 }

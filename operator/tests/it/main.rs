@@ -4,4 +4,6 @@ mod builders;
 mod fake;
 mod lease;
 mod pipeline;
+mod reasons;
+mod seeing;
 mod training;

@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{forests, pipeline, pure, servers};
+use crate::{forests, operator, pipeline, pure, servers};
 
 /// Ours, or what ours is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Needs {
     Servers,
     /// Servers, and Spark for the peer.
     Spark,
+    /// The API server that `tests/cluster/build` builds.
+    Cluster,
 }
 
 /// What a child prints.
@@ -184,5 +186,17 @@ pub const ALL: &[Figure] = &[
         peer: Some("the replaced Spark job"),
         needs: Needs::Spark,
         measure: servers::beside_the_replaced_job,
+    },
+    Figure {
+        names: &[
+            "operator_1000_pipelines_seconds",
+            "operator_at_rest_percent_of_a_core",
+            "operator_at_rest_writes_a_minute",
+        ],
+        unit: "",
+        better: Better::Less,
+        peer: Some("100 pipelines"),
+        needs: Needs::Cluster,
+        measure: operator::pipelines,
     },
 ];

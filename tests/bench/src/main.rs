@@ -9,6 +9,7 @@
 mod figures;
 mod forests;
 mod naive;
+mod operator;
 mod pipeline;
 mod pure;
 mod report;
@@ -40,6 +41,9 @@ struct Args {
     /// With --servers: the replaced Spark job too, in the Spark that STOCKPIPE_SPARK names.
     #[arg(long, requires = "servers")]
     spark: bool,
+    /// Figures of the operator too, on a real API server. Needs `stockpipe-operator` beside this.
+    #[arg(long)]
+    cluster: bool,
     /// Where report.json goes.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
@@ -66,6 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Needs::Nothing => true,
         Needs::Servers => args.servers,
         Needs::Spark => args.spark,
+        Needs::Cluster => args.cluster,
     };
     let mut rows = Vec::new();
     for figure in figures::ALL.iter().filter(named) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`ApiServer`] | etcd and kube-apiserver on loopback: schemas, rules, server-side apply, access. Nothing else runs |
 //! | [`jobs`] | plays the Job controller there: pods that ended, with their exit codes and last words |
+//! | [`operator`] | the operator's program as a process there |
 //! | [`Node`] | a whole node in a network namespace of its own: pods, Services, names, volumes. Needs root |
 //! | [`image`] | folders as container images |
 //! | [`request`] | requests written by hand, for what a typed client hides |
@@ -26,6 +27,7 @@ pub mod image;
 pub mod jobs;
 pub mod limits;
 mod node;
+pub mod operator;
 pub mod request;
 mod shared;
 mod wait;

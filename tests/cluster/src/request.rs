@@ -1,6 +1,9 @@
 //! Requests written by hand, for what a typed client would hide: warnings, causes, refused fields, raw paths.
 
 use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
 type Request = http::Request<Vec<u8>>;
 
@@ -37,4 +40,17 @@ fn made(method: &str, path: &str, content: &str, body: Vec<u8>) -> Request {
         request.headers_mut().insert("content-type", content);
     }
     request
+}
+
+/// What a server answers over plain HTTP, head included.
+pub fn page(address: &str, path: &str) -> Result<String, String> {
+    let address = address.parse().map_err(|error| format!("{address}: {error}"))?;
+    let told = |error: std::io::Error| error.to_string();
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2)).map_err(told)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(told)?;
+    let ask = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(ask.as_bytes()).map_err(told)?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).map_err(told)?;
+    Ok(text)
 }

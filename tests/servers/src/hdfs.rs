@@ -2,6 +2,7 @@
 
 use crate::error::ServerError;
 use crate::fetch::{self, HDFS};
+use crate::kerberos::{Access, REALM};
 use crate::ports::Ports;
 use crate::template;
 use processes::{Launch, Lifetime, ProcessError, Server, last_lines};
@@ -11,6 +12,7 @@ use std::process::{Command, Stdio};
 
 const CORE: &str = include_str!("../hdfs/core-site.xml");
 const SITE: &str = include_str!("../hdfs/hdfs-site.xml");
+const SECURE: &str = include_str!("../hdfs/kerberos.xml");
 const LOGGING: &str = include_str!("../hdfs/log4j.properties");
 const NAMENODE: &str = "org.apache.hadoop.hdfs.server.namenode.NameNode";
 const DATANODE: &str = "org.apache.hadoop.hdfs.server.datanode.DataNode";
@@ -57,14 +59,22 @@ impl Hdfs {
 }
 
 /// Writes the configuration and formats the NameNode: two or three seconds.
-pub(crate) fn prepare(dir: &Path, ports: Ports, lifetime: Lifetime) -> Result<Hdfs, ServerError> {
+pub(crate) fn prepare(
+    dir: &Path,
+    ports: Ports,
+    kerberos: Option<&Access>,
+    lifetime: Lifetime,
+) -> Result<Hdfs, ServerError> {
     let jars = fetch::class_path(&HDFS)?;
     let (config, data, web) = (dir.join("conf/hdfs"), dir.join("data/hdfs"), dir.join("conf/web"));
     // The jars do not carry the pages of the two servers, and without the folders neither starts.
     for folder in [&config, &data, &web.join("webapps/hdfs"), &web.join("webapps/datanode")] {
         fs::create_dir_all(folder).map_err(ServerError::io("create", folder))?;
     }
+    let keytab = kerberos.map(|access| access.keytab.display().to_string()).unwrap_or_default();
     let values = [
+        ("KEYTAB", &*keytab),
+        ("REALM", REALM),
         ("DATA", &*data.display().to_string()),
         ("NAMENODE", &ports.namenode().to_string()),
         ("NAMENODE_HTTP", &(ports.namenode() + 1).to_string()),
@@ -72,16 +82,22 @@ pub(crate) fn prepare(dir: &Path, ports: Ports, lifetime: Lifetime) -> Result<Hd
         ("DATANODE_IPC", &(ports.namenode() + 3).to_string()),
         ("DATANODE_HTTP", &(ports.namenode() + 4).to_string()),
     ];
-    template::write(&config.join("core-site.xml"), CORE, &values)?;
-    template::write(&config.join("hdfs-site.xml"), SITE, &values)?;
+    let (core, site) = match kerberos {
+        Some(_) => (CORE.replace("simple", "kerberos"), with(SITE, SECURE)),
+        None => (CORE.to_owned(), SITE.to_owned()),
+    };
+    template::write(&config.join("core-site.xml"), &core, &values)?;
+    template::write(&config.join("hdfs-site.xml"), &site, &values)?;
     template::write(&config.join("log4j.properties"), LOGGING, &values)?;
     let class_path = format!("{}:{}:{jars}", config.display(), web.display());
+    let realm = kerberos.map(|access| format!("-Djava.security.krb5.conf={}", access.config.display()));
+    let java = || JAVA.iter().map(|option| (*option).to_owned()).chain(realm.clone());
     if !data.join("name/current/VERSION").exists() {
-        format(&class_path)?;
+        format(java(), &class_path)?;
     }
     let server = |name, main: &str, ready: &str| {
         let last = ["-cp", &class_path, main];
-        let command = ["java"].iter().chain(JAVA).chain(&last).map(|word| (*word).to_owned()).collect();
+        let command = ["java".to_owned()].into_iter().chain(java()).chain(last.map(str::to_owned)).collect();
         Server::new(name, dir, lifetime, Launch { command, ready: ready.to_owned() })
     };
     Ok(Hdfs {
@@ -92,10 +108,15 @@ pub(crate) fn prepare(dir: &Path, ports: Ports, lifetime: Lifetime) -> Result<Hd
     })
 }
 
-fn format(class_path: &str) -> Result<(), ServerError> {
+/// A configuration with more properties.
+fn with(configuration: &str, more: &str) -> String {
+    configuration.replace("</configuration>", &format!("{more}</configuration>"))
+}
+
+fn format(java: impl Iterator<Item = String>, class_path: &str) -> Result<(), ServerError> {
     let arguments =
         ["-cp", class_path, NAMENODE, "-format", "-force", "-nonInteractive", "-clusterid", "stockpipe"];
-    let run = Command::new("java").args(JAVA).args(arguments).stdin(Stdio::null()).output();
+    let run = Command::new("java").args(java).args(arguments).stdin(Stdio::null()).output();
     let run = run.map_err(ServerError::io("run", "java"))?;
     if run.status.success() {
         return Ok(());

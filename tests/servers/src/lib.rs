@@ -14,6 +14,7 @@ mod error;
 pub mod fetch;
 mod hdfs;
 mod kafka;
+pub mod kerberos;
 mod ports;
 mod shared;
 mod stack;

@@ -8,6 +8,7 @@ use crate::certificates::Certificates;
 use crate::error::ServerError;
 use crate::hdfs::{self, Hdfs};
 use crate::kafka::{self, Kafka};
+use crate::kerberos::Access;
 use crate::ports::{self, Ports};
 use processes::ports::Block;
 use processes::{Launch, Lifetime, Server, Sweeper};
@@ -29,6 +30,8 @@ pub struct Options {
     /// No server of it is ever killed: Cassandra need not bring a schema change to disk at once, which takes ten times
     /// as long.
     pub undisturbed: bool,
+    /// HDFS in this realm, everything on the wire encrypted.
+    pub kerberos: Option<Access>,
     /// Lines added to Kafka's configuration.
     pub kafka_properties: Vec<String>,
 }
@@ -41,6 +44,7 @@ impl Default for Options {
             hdfs: true,
             cassandra: true,
             undisturbed: false,
+            kerberos: None,
             kafka_properties: Vec::new(),
         }
     }
@@ -108,7 +112,7 @@ impl Stack {
                 false => Ok(no_kafka(ports)),
             });
             let hdfs = match options.hdfs {
-                true => hdfs::prepare(&dir, ports, lifetime),
+                true => hdfs::prepare(&dir, ports, options.kerberos.as_ref(), lifetime),
                 false => Ok(no_hdfs(ports)),
             };
             (kafka.join().unwrap_or_else(|_| Err(ServerError::Kafka("formatting panicked".to_owned()))), hdfs)

@@ -20,6 +20,8 @@ pub enum Layer {
     Operator,
     /// What tests over several crates have in common. Depends on none of ours.
     Harness,
+    /// A world to test in, made of what tests have in common.
+    World,
     /// Tests over several crates.
     Tests,
 }
@@ -51,8 +53,9 @@ pub const LAYERS: &[(&str, Layer)] = &[
     ("stockpipe-bench", Layer::Tests),
     ("stockpipe-servers", Layer::Tests),
     ("stockpipe-parity", Layer::Tests),
+    ("stockpipe-sim", Layer::Tests),
     ("stockpipe-processes", Layer::Harness),
-    ("stockpipe-cluster", Layer::Tests),
+    ("stockpipe-cluster", Layer::World),
 ];
 
 /// Packages that no pure crate may reach: runtimes, clients, threads, stores.

@@ -76,6 +76,15 @@ impl Layout {
         format!("{}/e={epoch:06}-{nonce}", self.tmp(partition))
     }
 
+    /// Partition, epoch and nonce of `_tmp/p=00003/e=000017-<nonce>/…`.
+    pub fn claimant<'a>(&self, path: &'a str) -> Option<(u32, u64, &'a str)> {
+        let mut parts = path.strip_prefix(&format!("{}_tmp/p=", self.prefix))?.split('/');
+        let p = parts.next()?.parse().ok()?;
+        let (epoch, nonce) = parts.next()?.strip_prefix("e=")?.split_once('-')?;
+        parts.next()?;
+        Some((p, epoch.parse().ok()?, nonce))
+    }
+
     /// Directory of a table.
     pub fn table(&self, table: &Table) -> String {
         let prefix = &self.prefix;
@@ -127,6 +136,13 @@ impl Layout {
             (seq, "state") => Some(LogName::State(number(seq)?)),
             _ => None,
         }
+    }
+
+    /// Generation and first offset of a data or spilled file's path.
+    pub fn parse_range(path: &str) -> Option<(u32, u64)> {
+        let mut parts = path.rsplit_once('/')?.1.split('-');
+        let generation = parts.next()?.strip_prefix('g')?.parse().ok()?;
+        Some((generation, number(parts.nth(1)?)?))
     }
 
     /// Arrival date and partition of a data file's path.

@@ -42,6 +42,32 @@ pub fn recent(before: &[FileRef], new: Option<&FileRef>, from_offset: u64) -> Ve
     before.iter().chain(new).filter(needed).cloned().collect()
 }
 
+/// What a claimant finds in `_tmp/p=…` that is dead by its `fence`: everything of earlier epochs, and of its own epoch what
+/// others wrote, who have lost it. Never what is of a later epoch: a claimant that froze behind its fence has a successor
+/// by the time it looks.
+pub fn dead_temporaries<'a>(
+    layout: &Layout,
+    fence: &Commit,
+    paths: impl IntoIterator<Item = &'a str>,
+) -> Vec<String> {
+    let dead = |path: &&str| {
+        layout.claimant(path).is_some_and(|(p, epoch, nonce)| {
+            p == fence.partition && (epoch < fence.epoch || (epoch == fence.epoch && nonce != fence.nonce))
+        })
+    };
+    paths.into_iter().filter(dead).map(str::to_owned).collect()
+}
+
+/// Spilled files that the record of `fence` does not name, and no later one can: they hold rows of before it.
+pub fn dead_spills<'a>(fence: &Commit, paths: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let dead = |path: &&str| {
+        let before = Layout::parse_range(path)
+            .is_some_and(|(generation, start)| (generation, start) < (fence.generation, fence.end));
+        before && !fence.pending.iter().any(|f| f.path == **path)
+    };
+    paths.into_iter().filter(dead).map(str::to_owned).collect()
+}
+
 /// The paths of a partition's log that nothing needs any more. `cut` is the arrival date before which raw data is gone.
 ///
 /// Kept: the newest commits, what the newest one's state is made of, the fences it names (so that no frozen worker ever
@@ -104,7 +130,7 @@ pub fn expired<'a>(newest: &Commit, paths: impl IntoIterator<Item = &'a str>, cu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commit::tests::example;
+    use crate::{Table, commit::tests::example};
 
     #[test]
     fn full_state_comes_in_time() {
@@ -136,6 +162,25 @@ mod tests {
         assert_eq!(names(recent(&before, Some(&file(6)), 49)), ["4", "5", "6"]);
         assert_eq!(names(recent(&before, Some(&file(6)), 50)), ["5", "6"]);
         assert_eq!(names(recent(&before, None, 0)), ["1", "2", "3", "4", "5"]);
+    }
+
+    #[test]
+    fn a_claimant_sweeps_what_is_dead_by_its_fence_and_nothing_else() {
+        let l = Layout::new("data");
+        let fence = Commit { partition: 3, epoch: 7, nonce: "ours".into(), ..example(12, 40, 40) };
+        let file = |p, epoch, nonce: &str| format!("{}/00000001.part", l.claim(p, epoch, nonce));
+        let (earlier, loser) = (file(3, 6, "before"), file(3, 7, "loser"));
+        let kept =
+            [file(3, 7, "ours"), file(3, 8, "after"), file(4, 6, "elsewhere"), "data/_tmp/p=00003/x".into()];
+        let found = [&earlier, &loser].into_iter().chain(&kept).map(String::as_str);
+        assert_eq!(dead_temporaries(&l, &fence, found), [earlier.clone(), loser.clone()]);
+
+        let spill = |generation, start, end| l.data(&Table::Pending, "", generation, 3, start, end);
+        let named = FileRef { path: spill(1, 30, 40), ..example(1, 0, 9).files[0].clone() };
+        let fence = Commit { generation: 1, pending: vec![named], ..fence };
+        let (unnamed, later, next) = (spill(1, 20, 30), spill(1, 40, 50), spill(2, 0, 10));
+        let found = [unnamed.clone(), spill(1, 30, 40), later, next, "data/_pending/p=00003/x".into()];
+        assert_eq!(dead_spills(&fence, found.iter().map(String::as_str)), [unnamed]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! instant it was measured at; a figure that nobody measured is absent. It never reads the lake, never computes an
 //! indicator, and holds no state that a restart would lose: a browser resumes with offsets.
 
+mod access;
 mod api;
 mod assets;
 pub mod health;
@@ -26,6 +27,7 @@ use tick_log::Topic;
 use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 
+pub use access::{Credentials, InvalidCredentials};
 pub use api::{OPENAPI, RouteDescription, described};
 pub use assets::CONTENT_SECURITY_POLICY;
 pub use health::HealthSource;
@@ -88,7 +90,8 @@ pub async fn router(settings: Settings, components: Components) -> (Router, Hand
     });
     tokio::spawn(stream::report(Arc::clone(&app)));
     let base = app.settings.base_path.trim_end_matches('/').to_owned();
+    let credentials = app.settings.credentials.clone();
     let routes =
         api::routes(&base).merge(assets::routes(&base)).layer(CompressionLayer::new()).with_state(app);
-    (assets::guarded(routes), Handle(hub))
+    (assets::guarded(access::restricted(routes, credentials)), Handle(hub))
 }

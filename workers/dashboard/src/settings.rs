@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use crate::access::Credentials;
+
 /// Everything that does not change while the dashboard runs.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -29,8 +31,8 @@ pub struct Settings {
     pub allow_ohlc_disorder: bool,
     /// Path prefix in front of every route, without the last slash; empty for none.
     pub base_path: String,
-    /// Token that writes must carry as `Authorization: Bearer`; absent = writes need none.
-    pub write_token: Option<String>,
+    /// Who may look and write; absent = everybody who can connect.
+    pub credentials: Option<Credentials>,
     /// Version of the binary, shown under Notices.
     pub version: String,
     /// Where [`crate::run`] listens.

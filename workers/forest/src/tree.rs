@@ -39,6 +39,11 @@ impl Node {
     pub fn feature(&self) -> Option<usize> {
         (!self.is_leaf()).then_some(usize::from(self.feature))
     }
+
+    /// Index of the child for rows up to the split value; that for rows above it is the next. 0 for a leaf.
+    pub fn child(&self) -> usize {
+        self.child as usize
+    }
 }
 
 /// Nodes that are no tree.

@@ -46,9 +46,20 @@ pub(crate) struct Budget {
     state: usize,
     records: usize,
     rows: usize,
-    held: Mutex<BTreeMap<u32, Usage>>,
-    /// Changes when bytes came back after the budget was full, or when partitions come and go.
+    held: Mutex<BTreeMap<u32, Held>>,
+}
+
+/// One partition's.
+#[derive(Debug, Default)]
+struct Held {
+    usage: Usage,
+    /// Changes when bytes came back after the budget was full, or when partitions come and go. Each partition has its own,
+    /// so that they wake in their order.
     changed: watch::Sender<u64>,
+}
+
+fn changed(held: &BTreeMap<u32, Held>) {
+    held.values().for_each(|h| h.changed.send_modify(|n| *n += 1));
 }
 
 impl Budget {
@@ -59,7 +70,6 @@ impl Budget {
             records: total / 6,
             rows: total / 12,
             held: Mutex::default(),
-            changed: watch::Sender::new(0),
         }
     }
 
@@ -68,34 +78,36 @@ impl Budget {
         self.state
     }
 
-    /// Changes with the room that partitions have.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+    /// Changes with the room that a partition has.
+    pub fn changes(&self, partition: u32) -> watch::Receiver<u64> {
+        self.held.lock().entry(partition).or_default().changed.subscribe()
     }
 
     /// A partition comes.
     pub fn enter(&self, partition: u32) {
-        self.held.lock().insert(partition, Usage::default());
-        self.changed.send_modify(|n| *n += 1);
+        let mut held = self.held.lock();
+        held.entry(partition).or_default().usage = Usage::default();
+        changed(&held);
     }
 
     /// A partition goes, with everything that it held.
     pub fn leave(&self, partition: u32) {
-        self.held.lock().remove(&partition);
-        self.changed.send_modify(|n| *n += 1);
+        let mut held = self.held.lock();
+        held.remove(&partition);
+        changed(&held);
     }
 
     /// What `partition` holds now, and what it may do.
     pub fn tell(&self, partition: u32, usage: Usage) -> Room {
         let mut held = self.held.lock();
-        let before: usize = held.values().map(|u| u.sum()).sum();
-        let known = held.insert(partition, usage).unwrap_or_default();
+        let before: usize = held.values().map(|h| h.usage.sum()).sum();
+        let known = std::mem::replace(&mut held.entry(partition).or_default().usage, usage);
         let sum = before - known.sum() + usage.sum();
-        let most = held.values().map(|u| u.open).max().unwrap_or_default();
-        drop(held);
+        let most = held.values().map(|h| h.usage.open).max().unwrap_or_default();
         if before >= self.files && sum < self.files {
-            self.changed.send_modify(|n| *n += 1);
+            changed(&held);
         }
+        drop(held);
         let largest = usage.open == most && usage.open > 0;
         match () {
             () if sum >= self.files / 2 && largest && usage.frozen == 0 => Room::Commit,
@@ -139,7 +151,7 @@ mod tests {
         budget.tell(0, Usage { open: 10, frozen: 700 });
         assert_eq!(budget.tell(1, Usage { open: 20, frozen: 280 }), Room::Full);
         assert_eq!(budget.tell(0, Usage { open: 10, frozen: 700 }), Room::Full);
-        let mut changes = budget.changes();
+        let mut changes = budget.changes(0);
         changes.mark_unchanged();
         budget.tell(1, open(20));
         assert!(changes.has_changed().unwrap_or_default());

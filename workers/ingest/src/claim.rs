@@ -1,11 +1,6 @@
 //! Taking a partition over: finish what the predecessor committed, fence it, read state back, recognise the log.
 
-use std::{
-    collections::BTreeSet,
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use commitlog::{
@@ -58,7 +53,8 @@ pub(crate) async fn claim(cx: &Context, p: u32) -> Result<Claimed, Error> {
         LogCheck::Gap { to } => claimed.gap(cx, to).await?,
     }
     let new_skips = claimed.skips.iter().any(|o| !claimed.head.skips.contains(o));
-    if new_skips || claimed.partition.semantics().hash() != cx.settings.semantics.hash() {
+    // By the record, not by the state: before the first data commit there is none, and a predecessor may have written rows.
+    if new_skips || claimed.head.semantics_hash != cx.settings.semantics.hash() {
         claimed.reconfigure(cx).await?;
     }
     Ok(claimed)
@@ -66,11 +62,13 @@ pub(crate) async fn claim(cx: &Context, p: u32) -> Result<Claimed, Error> {
 
 /// Takes `p` over and reads its state back; what the log's state means is the caller's to decide.
 pub(crate) async fn take(cx: &Context, p: u32, by: Claimant) -> Result<Claimed, Error> {
-    let nonce = nonce(cx, p, by);
+    let nonce = nonce(cx, by);
     cx.persist(p, "log", || cx.refresh_ticks()).await?;
     let ticks = cx.ticks();
+    let before = cx.persist(p, "log", || ticks.bounds(p)).await?;
+    let (claim, head, skips) = fence(cx, p, &nonce, before).await?;
+    // Behind the fence: what others have committed meanwhile is in the log by now, else it would look truncated.
     let bounds = cx.persist(p, "log", || ticks.bounds(p)).await?;
-    let (claim, head, skips) = fence(cx, p, &nonce, bounds).await?;
     let (swept, partition) = tokio::join!(claim.sweep_dead(cx, &head), restore(cx, p, &head));
     swept?;
     let partition = partition?;
@@ -79,16 +77,15 @@ pub(crate) async fn take(cx: &Context, p: u32, by: Claimant) -> Result<Claimed, 
     Ok(Claimed { claim: Arc::new(claim), head, partition, skips, bounds, check })
 }
 
-/// Identifies one claim: two hashes under keys that the operating system drew.
-fn nonce(cx: &Context, p: u32, by: Claimant) -> String {
-    let seed = (std::process::id(), p, cx.fresh(), (cx.components.clock)());
+/// Identifies one claim.
+fn nonce(cx: &Context, by: Claimant) -> String {
     let prefix = if by == Claimant::Command { COMMAND } else { "" };
-    format!("{prefix}{:016x}{:016x}", RandomState::new().hash_one(seed), RandomState::new().hash_one(seed))
+    format!("{prefix}{}", cx.nonce())
 }
 
 /// What a command writes with before it has taken anything.
 pub(crate) fn command(cx: &Context, p: u32) -> Claim {
-    Claim::new(p, 0, nonce(cx, p, Claimant::Command))
+    Claim::new(p, 0, nonce(cx, Claimant::Command))
 }
 
 /// The number of the newest record of `p`, as a listing shows it.

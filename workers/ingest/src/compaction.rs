@@ -49,6 +49,7 @@ async fn compact(cx: &Context, partitions: BTreeSet<u32>) {
         partitions: Some(partitions),
         dates: None,
         cut: cx.cut(),
+        nonce: Some(cx.nonce()),
     };
     let began = cx.now();
     match compact::run(&*cx.components.lake, &cx.settings.root, &options, &|_| {}).await {

@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use commitlog::{Commit, Layout};
@@ -16,6 +16,7 @@ use market::{ErrorKind, Timestamp};
 use parking_lot::RwLock;
 use runtime::Shutdown;
 use tick_log::{LogError, Topic};
+use tokio::time::Instant;
 
 use crate::{
     Components, Error, Settings, budget::Budget, conditions::ConditionKind, figures::Figures, limits,
@@ -111,6 +112,12 @@ impl Context {
         self.names.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// A name that nobody else will ever use.
+    pub fn nonce(&self) -> String {
+        let entropy = &self.components.entropy;
+        format!("{:016x}{:016x}", entropy(), entropy())
+    }
+
     /// The arrival date before which raw data is not kept.
     pub fn cut(&self) -> Option<String> {
         let kept = i64::try_from(self.settings.retention?.as_millis()).unwrap_or(i64::MAX);
@@ -180,6 +187,7 @@ impl Context {
             failed = true;
             self.failing(partition, sink, &error, pause);
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(pause) => {}
                 () = self.shutdown.cancelled() => return Err(error),
             }

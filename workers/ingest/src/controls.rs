@@ -15,7 +15,8 @@ impl Claimed {
         }
         tracing::warn!(partition = p, from, to, "the log has dropped records: recording the gap");
         cx.figures.gap(p, to - from);
-        self.partition.control(Control::Gap { to })?;
+        let t_floor = self.t_floor(cx);
+        self.partition.control(Control::Gap { to, t_floor })?;
         self.control_commit(cx, Kind::Gap, to).await
     }
 

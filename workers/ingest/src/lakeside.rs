@@ -116,19 +116,15 @@ impl Claim {
         }
     }
 
-    /// Deletes what no living claimant needs: everything of others in `_tmp`, and spilled files that `head` does not
-    /// name. Only for the owner, behind its fence.
-    pub async fn sweep_dead(&self, cx: &Context, head: &Commit) -> Result<(), Error> {
-        let own = format!("{}/", self.dir(cx));
+    /// Deletes what no living claimant needs: what is dead by `fence`, ours, in `_tmp` and among spilled files.
+    pub async fn sweep_dead(&self, cx: &Context, fence: &Commit) -> Result<(), Error> {
         let lake = self.lake(cx);
         let tmp = cx.layout.tmp(self.partition);
         let spilled = format!("{}/p={:05}", cx.layout.table(&commitlog::Table::Pending), self.partition);
         let list = |dir: String| async move { cx.persist(self.partition, "lake", || lake.list(&dir)).await };
         let (tmp, spilled) = tokio::try_join!(list(tmp), list(spilled))?;
-        let needed = |path: &str| head.pending.iter().any(|f| f.path == path);
-        let dead = tmp.into_iter().filter(|e| !e.path.starts_with(&own));
-        let dead = dead.chain(spilled.into_iter().filter(|e| !needed(&e.path)));
-        let dead: Vec<String> = dead.map(|e| e.path).collect();
+        let mut dead = upkeep::dead_temporaries(&cx.layout, fence, tmp.iter().map(|e| e.path.as_str()));
+        dead.extend(upkeep::dead_spills(fence, spilled.iter().map(|e| e.path.as_str())));
         stream::iter(dead)
             .map(|path| async move { cx.persist(self.partition, "lake", || lake.delete(&path)).await })
             .buffer_unordered(limits::DELETES)

@@ -34,7 +34,7 @@ pub use accept::{Accepted, accept_topic};
 pub use conditions::Condition;
 pub use error::Error;
 use runtime::Shutdown;
-pub use settings::{Components, OnGap, OnHalt, Roll, Settings};
+pub use settings::{Components, Entropy, OnGap, OnHalt, Roll, Settings, system_entropy};
 pub use skip::{Skipped, skip};
 pub use status::{PartitionStatus, Phase, Status};
 

@@ -1,8 +1,9 @@
 //! Log lines that a broken server would repeat for ever: the first is written at once, then one a minute with a count.
 
-use std::{collections::HashMap, time::Instant};
+use std::collections::HashMap;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::limits::{QUIET_REASONS, SAY_AGAIN};
 

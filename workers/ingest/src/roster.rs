@@ -10,7 +10,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use commitlog::Commit;
@@ -21,6 +21,7 @@ use tick_log::{LogError, Ownership, OwnershipEvent};
 use tokio::{
     sync::watch,
     task::{Id, JoinError, JoinSet},
+    time::Instant,
 };
 
 use crate::{
@@ -107,6 +108,7 @@ impl Roster {
         // Nothing is claimed before the topic was seen to be what it must be.
         loop {
             tokio::select! {
+                biased;
                 found = &mut look => {
                     look = self.look(limits::FACTS_AGAIN);
                     match found {
@@ -133,6 +135,7 @@ impl Roster {
             let deadline = self.deadline(leaving);
             let unsettled = self.owned.is_empty() && Instant::now() < settled;
             tokio::select! {
+                biased;
                 () = end.draining(), if !ending => {
                     // While still a member: whoever leaves first shares its partitions with others until it has drained.
                     ending = true;
@@ -241,7 +244,7 @@ impl Roster {
                 }
             }
             OwnershipEvent::Drain { partitions, by } => {
-                let by = by.checked_sub(limits::HAND_OVER_MARGIN).unwrap_or(by);
+                let by = Instant::from_std(by.checked_sub(limits::HAND_OVER_MARGIN).unwrap_or(by));
                 self.handing_over.clear();
                 for p in partitions {
                     self.disown(p);
@@ -482,7 +485,7 @@ fn over_budget(bytes: usize, most: usize) -> String {
 
 async fn at(deadline: Option<Instant>) {
     match deadline {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
+        Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }

@@ -1,6 +1,10 @@
 //! What an ingest worker is told, and what it works with.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 
 use feature_store::RowSink;
 use lake::Lake;
@@ -114,4 +118,15 @@ pub struct Components {
     pub status: Arc<Status>,
     /// Wall clock in milliseconds: decides when, never what.
     pub clock: Clock,
+    /// Where the names of claims come from.
+    pub entropy: Entropy,
+}
+
+/// Where randomness comes from. Injected, as time is, so that a simulation can repeat a run. Two workers must never draw
+/// the same numbers.
+pub type Entropy = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// The machine's: hashes under keys that the operating system drew.
+pub fn system_entropy() -> Entropy {
+    Arc::new(|| RandomState::new().hash_one(std::process::id()))
 }

@@ -82,7 +82,7 @@ impl Shell {
         let mut reading: Option<Read> = None;
         let (mut draining, mut again) = (false, false);
         let mut asked = cx.components.status.commit_requests();
-        let mut room = cx.budget.changes();
+        let mut room = cx.budget.changes(p);
         let mut backoff = Duration::ZERO;
         self.share()?;
         self.report.newcomers(&cx, p, self.machine.partition().symbols());

@@ -1,12 +1,9 @@
 //! One partition from its taking to its letting go.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use commitlog::Commit;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Error, Phase,
@@ -64,6 +61,7 @@ pub(crate) async fn work(
         let mut shell = match ready.take() {
             Some(shell) => shell,
             None => tokio::select! {
+                biased;
                 shell = begin(&cx, p, commits) => Box::new(shell?),
                 () = cx.shutdown.cancelled() => return Ok(Ended::Stopped),
                 _ = lost.wait_for(|lost| *lost) => return Ok(Ended::Stopped),
@@ -76,6 +74,7 @@ pub(crate) async fn work(
         match ended {
             // A log that goes on saying so would have it claimed without end.
             Drive::Again => tokio::select! {
+                biased;
                 () = tokio::time::sleep(limits::CLAIM_AGAIN) => {}
                 () = cx.shutdown.draining() => {}
             },

@@ -47,6 +47,11 @@ pub enum Fault {
     CrashAfter,
     /// The process dies in the middle: a create leaves half of its bytes, other calls nothing.
     CrashTorn,
+    /// The call is carried out, or is not, and nobody ever answers: the caller's own limit on time ends it.
+    Silent {
+        /// Whether it is carried out.
+        carried_out: bool,
+    },
     /// The call waits for [`FaultyLake::release`] before it is carried out: a frozen process.
     Stall,
     /// A rename replaces its destination: the deliberate break that shows what the checkers catch.
@@ -166,6 +171,12 @@ impl FaultyLake {
                 let _ = run.await;
                 Err(e)
             }
+            Some(Fault::Silent { carried_out }) => {
+                if carried_out {
+                    let _ = run.await;
+                }
+                std::future::pending().await
+            }
             Some(Fault::CrashBefore | Fault::CrashTorn) => self.die().await,
             Some(Fault::CrashAfter) => {
                 let _ = run.await;
@@ -191,6 +202,12 @@ impl Lake for FaultyLake {
             Some(Fault::Torn(e)) => {
                 let _ = self.inner.create(path, half).await;
                 Err(e)
+            }
+            Some(Fault::Silent { carried_out }) => {
+                if carried_out {
+                    let _ = self.inner.create(path, bytes).await;
+                }
+                std::future::pending().await
             }
             Some(Fault::CrashBefore) => self.die().await,
             Some(Fault::CrashTorn) => {
@@ -219,6 +236,12 @@ impl Lake for FaultyLake {
             Some(Fault::After(e)) => {
                 let _ = self.inner.rename_no_overwrite(from, to).await;
                 Err(e)
+            }
+            Some(Fault::Silent { carried_out }) => {
+                if carried_out {
+                    let _ = self.inner.rename_no_overwrite(from, to).await;
+                }
+                std::future::pending().await
             }
             Some(Fault::CrashBefore | Fault::CrashTorn) => self.die().await,
             Some(Fault::CrashAfter) => {

@@ -10,6 +10,9 @@ pub const PART_BYTES: usize = 255;
 pub const ROW_GROUP_ROWS: usize = 128 * 1_024;
 /// Rows collected in columns before they are handed to the Parquet encoder.
 pub const CHUNK_ROWS: usize = 8 * 1_024;
+/// Rows of a page of a column at most. A column keeps eight bytes a row of its open page, whatever they become, and columns
+/// are open in every partition; but for less than 16 KiB zstd takes a hash table of 128 KiB instead of 32 KiB a column.
+pub const PAGE_ROWS: usize = 2 * CHUNK_ROWS;
 /// Longest dictionary of a column, in bytes; then its values are written plainly. A dictionary of prices on their way to
 /// the usual 1 MiB takes 4 MiB of memory a column with its hash table, in every partition.
 pub const DICTIONARY_BYTES: usize = 128 * 1_024;

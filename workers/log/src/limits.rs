@@ -35,19 +35,23 @@ pub const SEGMENTS_PER_RETENTION: i64 = 4;
 pub const NOTES_SLACK_BYTES: u64 = 256 * 1024;
 
 /// Bytes that a handle of a Kafka topic holds ready for its readers, where nothing else is set.
-pub const FETCH_BYTES: usize = 32 * 1024 * 1024;
+pub const FETCH_BYTES: usize = 16 * 1024 * 1024;
 /// Least of them.
 pub const FETCH_BYTES_MIN: usize = 2 * 1024 * 1024;
-/// Least and most bytes of one answer of a broker.
-pub const FETCH_ANSWER_MIN: usize = RECORD_BYTES + 64 * 1024;
-/// Most bytes of one answer of a broker.
-pub const FETCH_ANSWER_MAX: usize = 16 * 1024 * 1024;
-/// Most bytes of one partition in one answer of a broker.
-pub const FETCH_PARTITION_BYTES: usize = 1024 * 1024;
+/// Records that wait inside the client, over all partitions. Each takes about 400 bytes besides its own, which no limit on
+/// bytes counts.
+pub const FETCH_WAITING: usize = 30_000;
+/// Bytes of one answer of a broker, compressed: unpacked with what the client adds to a record they are ten times as many,
+/// all at once. A record that is longer comes alone.
+pub const FETCH_ANSWER_BYTES: usize = 1024 * 1024;
+/// Bytes of one partition in one answer of a broker.
+pub const FETCH_PARTITION_BYTES: usize = 128 * 1024;
+/// Longest answer of a broker that is taken: one batch of records can be longer than what was asked for.
+pub const FETCH_RECEIVE_BYTES: usize = 24 * 1024 * 1024 + 1024;
 /// Records taken from the Kafka client at once.
 pub const FETCH_RECORDS: usize = 4_096;
 /// Bytes at which a batch of records is closed and the next one begun.
-pub const BATCH_BYTES: usize = 256 * 1024;
+pub const BATCH_BYTES: usize = 128 * 1024;
 /// Records that wait in the Kafka producer.
 pub const PRODUCER_RECORDS: usize = 500_000;
 /// Bytes that wait in the Kafka producer.

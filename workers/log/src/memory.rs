@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -9,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use market::{NewRecord, Record, RecordBatch};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::{Appended, Bounds, Clock, Log, LogError, Topic, error::check_topic, limits, system_clock};
 
@@ -95,7 +96,7 @@ impl Log for MemoryLog {
         if let Some(topic) = self.shared.topics.lock().by_name.remove(name) {
             for partition in &topic.partitions {
                 partition.records.lock().deleted = true;
-                partition.high.send_modify(|_| {});
+                partition.changed.notify_waiters();
             }
         }
         Ok(())
@@ -146,12 +147,12 @@ struct MemoryTopic {
 
 struct MemoryPartition {
     records: Mutex<Records>,
-    high: watch::Sender<u64>,
+    changed: Notify,
 }
 
 impl Default for MemoryPartition {
     fn default() -> Self {
-        Self { records: Mutex::default(), high: watch::Sender::new(0) }
+        Self { records: Mutex::default(), changed: Notify::new() }
     }
 }
 
@@ -228,7 +229,7 @@ impl MemoryTopic {
             kept.expire(now.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX)));
         }
         let high = kept.bounds().high;
-        held.high.send_replace(high);
+        held.changed.notify_waiters();
         Ok(Appended { first_offset, last_offset: high.saturating_sub(1), record_ms })
     }
 }
@@ -270,9 +271,12 @@ impl Topic for MemoryTopic {
         max_wait: Duration,
     ) -> Result<RecordBatch, LogError> {
         let held = self.partition(partition)?;
-        let mut high = held.high.subscribe();
         let deadline = tokio::time::Instant::now() + max_wait;
         loop {
+            // Before the look, so that no append between the two is missed. Readers wake in the order in which they came:
+            // a simulation can repeat it.
+            let mut changed = pin!(held.changed.notified());
+            changed.as_mut().enable();
             {
                 let kept = held.records.lock();
                 if kept.deleted {
@@ -287,7 +291,7 @@ impl Topic for MemoryTopic {
                     return Ok(kept.read(partition, from, max_bytes));
                 }
             }
-            if !matches!(tokio::time::timeout_at(deadline, high.changed()).await, Ok(Ok(()))) {
+            if tokio::time::timeout_at(deadline, changed).await.is_err() {
                 return Ok(RecordBatch::new(partition, from));
             }
         }

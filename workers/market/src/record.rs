@@ -62,6 +62,7 @@ impl RecordBatch {
     pub const RECORD_BYTES: usize = size_of::<Slot>();
 
     /// Appends a record and moves `next_offset` past it. Offsets must increase, and the arena stays below 4 GiB.
+    #[inline]
     pub fn push(&mut self, record: Record<'_>) {
         debug_assert!(self.slots.last().is_none_or(|s| s.offset < record.offset));
         let start = self.arena.len() as u32;
@@ -81,21 +82,25 @@ impl RecordBatch {
     }
 
     /// Number of records.
+    #[inline]
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// True without records.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
     /// Bytes held: what a byte budget is charged with.
+    #[inline]
     pub fn bytes(&self) -> usize {
         self.arena.len() + self.slots.len() * size_of::<Slot>()
     }
 
     /// The `i`-th record.
+    #[inline]
     pub fn get(&self, i: usize) -> Option<Record<'_>> {
         let s = self.slots.get(i)?;
         let start = s.start as usize;

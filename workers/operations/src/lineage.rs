@@ -143,7 +143,7 @@ impl Lineage {
         for commit in behind {
             let control = match (commit.kind, commit.gap) {
                 (Kind::Data | Kind::Fence, _) | (Kind::Gap, None) => continue,
-                (Kind::Gap, Some(gap)) => Control::Gap { to: gap.to },
+                (Kind::Gap, Some(gap)) => Control::Gap { to: gap.to, t_floor: commit.write_ts },
                 (Kind::Generation, _) => Control::Generation {
                     generation: commit.generation,
                     next_offset: commit.end,

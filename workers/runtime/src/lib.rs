@@ -19,7 +19,7 @@ pub use budget::{ByteBudget, Reserved};
 pub use lock::{DirLock, LockError};
 pub use market::ErrorKind;
 pub use metrics::{MetricError, Metrics};
-pub use process::{Usage, usage};
+pub use process::{Usage, host_name, usage};
 pub use retry::{Classified, RetryPolicy, retry};
 pub use shutdown::Shutdown;
 pub use uds::{ServeError, Serving, serve_tcp, serve_uds};

@@ -24,6 +24,13 @@ pub fn usage() -> Usage {
     }
 }
 
+/// What this machine is called, in a pod the pod's name; `None` where the system does not say.
+pub fn host_name() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let name = text.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 fn kilobytes(status: &str, key: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
     line.split_whitespace().next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) * 1024
@@ -39,5 +46,6 @@ mod tests {
         assert_eq!(kilobytes("", "VmHWM:"), 0);
         let used = usage();
         assert!(used.peak_rss_bytes >= used.rss_bytes && used.rss_bytes > 0 && used.cpu > Duration::ZERO);
+        assert!(host_name().is_some_and(|name| !name.contains(char::is_whitespace)));
     }
 }

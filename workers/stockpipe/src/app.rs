@@ -14,6 +14,7 @@ use crate::{
     exchange, import, load, local, operate,
     output::{self, Frame, Output},
     roles,
+    settings::mounts::Mounts,
 };
 
 /// Carries the command out; the exit code.
@@ -94,7 +95,8 @@ async fn start(
             .await
             .map_err(|e| Failure::new(ErrorKind::Unavailable, format!("{}: {e}", dir.display())));
     }
-    let context = Context::open(&dir, documents.pipeline, documents.runs, false, Patience::Usual).await?;
+    let mounts = Mounts::new(&manifest.mounts);
+    let context = Context::open(&dir, documents, mounts, false, Patience::Usual).await?;
     Ok(execute(context, command))
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crds::{StockPipeline, TrainingRun};
+use crds::{Documents, StockPipeline, TrainingRun};
 use feature_store::{FeatureStore, RedbStore};
 use lake::{Lake, LocalLake};
 use market::{ErrorKind, Timestamp};
@@ -19,7 +19,10 @@ use runtime::DirLock;
 use tick_log::{Clock, Log, LogError, SegmentLog, SegmentOptions, Topic};
 
 use self::claim::{CLAIM, Claim};
-use crate::{Failure, settings, settings::stores::Stores};
+use crate::{
+    Failure, settings,
+    settings::{mounts::Mounts, stores::Stores},
+};
 
 /// Where the stores are.
 #[derive(Clone)]
@@ -42,6 +45,8 @@ pub struct Context {
     pub pipeline: Arc<StockPipeline>,
     /// The manifest's TrainingRuns.
     pub runs: Vec<TrainingRun>,
+    /// Where the Secrets and ConfigMaps are that the manifest names.
+    pub mounts: Mounts,
     /// Where the stores are.
     pub place: Place,
     /// Topics.
@@ -72,8 +77,8 @@ impl Context {
     /// Opens the embedded stores below `dir`. `create` makes them; a command that only reads wants them to be there.
     pub async fn open(
         dir: &Path,
-        pipeline: StockPipeline,
-        runs: Vec<TrainingRun>,
+        documents: Documents,
+        mounts: Mounts,
         create: bool,
         patience: Patience,
     ) -> Result<Self, Failure> {
@@ -95,12 +100,14 @@ impl Context {
         };
         let lake = LocalLake::open(dir.join("lake"))?;
         let place = dir.display().to_string();
+        let Documents { pipeline, runs, warnings: _ } = documents;
         claim::take(&lake, &place, "use another --data directory", &Claim::of(&pipeline)).await?;
         let log = SegmentLog::open(dir.join("log"), SegmentOptions::default())?;
         let store = RedbStore::open(dir.join("features.redb"))?;
         Ok(Self {
             pipeline: Arc::new(pipeline),
             runs,
+            mounts,
             place: Place::Embedded { dir: dir.to_path_buf(), lock: Arc::new(lock) },
             log: Arc::new(log),
             lake: Arc::new(lake),

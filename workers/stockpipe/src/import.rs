@@ -26,7 +26,8 @@ const TOLD: usize = 20;
 /// `stockpipe import`: a verdict per row, counts at the end.
 pub async fn import(args: cli::ImportArgs) -> Result<u8, Failure> {
     let documents = load::load(&args.manifest, Bare::Pipeline)?;
-    let semantics = settings::semantics(&documents.pipeline)?;
+    let mounts = Mounts::new(&args.manifest.mounts);
+    let semantics = settings::semantics(&documents.pipeline, &mounts)?;
     let columns = args
         .columns
         .iter()
@@ -59,12 +60,11 @@ pub async fn import(args: cli::ImportArgs) -> Result<u8, Failure> {
         },
     };
     let context = match &args.manifest.data {
-        Some(dir) => Context::open(dir, documents.pipeline, documents.runs, true, Patience::Usual).await?,
+        Some(dir) => Context::open(dir, documents, mounts, true, Patience::Usual).await?,
         None => {
             // One name for every import: what a killed one left open in a transaction ends at once.
-            let mounts = Mounts::new(&args.manifest.mounts);
             let stores = Stores::new(&documents.pipeline, &mounts, "import")?;
-            Context::connect(stores, documents.pipeline, documents.runs, Needs::LOG).await?
+            Context::connect(stores, documents, mounts, Needs::LOG).await?
         }
     };
     let shutdown = Shutdown::new();

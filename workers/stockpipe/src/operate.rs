@@ -34,7 +34,12 @@ fn documents(manifest: &cli::ManifestArgs) -> Result<Documents, Failure> {
 /// How to reach the servers, as a command that is no role.
 fn stores(documents: &Documents, manifest: &cli::ManifestArgs) -> Result<Stores, Failure> {
     let client = format!("command-{}", std::process::id());
-    Stores::new(&documents.pipeline, &Mounts::new(&manifest.mounts), &client)
+    Stores::new(&documents.pipeline, &mounts(manifest), &client)
+}
+
+/// The Secrets and ConfigMaps that the manifest names.
+fn mounts(manifest: &cli::ManifestArgs) -> Mounts {
+    Mounts::new(&manifest.mounts)
 }
 
 /// The stores that the command line names: embedded ones that are there, or servers that are prepared.
@@ -44,10 +49,10 @@ pub(crate) async fn context(
     needs: Needs,
 ) -> Result<Context, Failure> {
     match &manifest.data {
-        Some(dir) => Context::open(dir, documents.pipeline, documents.runs, false, Patience::Usual).await,
+        Some(dir) => Context::open(dir, documents, mounts(manifest), false, Patience::Usual).await,
         None => {
             let stores = stores(&documents, manifest)?;
-            Context::connect(stores, documents.pipeline, documents.runs, needs).await
+            Context::connect(stores, documents, mounts(manifest), needs).await
         }
     }
 }

@@ -95,7 +95,8 @@ impl Process {
         admin.status("process", {
             let pipeline = documents.pipeline.name().to_owned();
             let namespace = documents.pipeline.metadata.namespace.clone();
-            let instance = args.instance.clone();
+            let (instance, pod_uid, host) =
+                (args.instance.clone(), args.pod_uid.clone(), runtime::host_name());
             let since = Timestamp::from_millis((tick_log::system_clock())());
             move || {
                 let usage = runtime::usage();
@@ -104,6 +105,8 @@ impl Process {
                     "pipeline": pipeline,
                     "namespace": namespace,
                     "instance": instance,
+                    "podUid": pod_uid,
+                    "host": host,
                     "pid": std::process::id(),
                     "version": env!("CARGO_PKG_VERSION"),
                     "since": since,
@@ -143,21 +146,17 @@ impl Process {
         args: &cli::ProcessArgs,
         needs: Needs,
     ) -> Result<Option<Context>, Failure> {
+        let mounts = Mounts::new(&manifest.mounts);
         if let Some(dir) = &manifest.data {
-            let opened =
-                Context::open(dir, documents.pipeline, documents.runs, false, Patience::Usual).await?;
+            let opened = Context::open(dir, documents, mounts, false, Patience::Usual).await?;
             self.connected.set(true);
             return Ok(Some(opened));
         }
-        let stores = Stores::new(
-            &documents.pipeline,
-            &Mounts::new(&manifest.mounts),
-            &client_id(self.name, args.instance.as_deref()),
-        )?;
+        let stores =
+            Stores::new(&documents.pipeline, &mounts, &client_id(self.name, args.instance.as_deref()))?;
         let connected = self
             .patiently(async || {
-                Context::connect(stores.clone(), documents.pipeline.clone(), documents.runs.clone(), needs)
-                    .await
+                Context::connect(stores.clone(), documents.clone(), mounts.clone(), needs).await
             })
             .await?;
         if connected.is_some() {

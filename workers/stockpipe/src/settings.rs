@@ -1,8 +1,9 @@
 //! From the manifest to what each role is told. The one place where a field of the manifest meets a role: roles know
 //! nothing of the manifest, and the manifest nothing of roles. [`stores`] does the same for the servers, with credentials
-//! from [`mounts`].
+//! from [`mounts`], and [`named`] for what a role reads from a Secret or a ConfigMap.
 
 pub mod mounts;
+pub mod named;
 pub mod stores;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -10,7 +11,6 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crds::{
     StockPipeline,
     pipeline::{
-        calendar::CalendarKind,
         features::{DedupBy, OhlcOrder},
         producer::ProducerModel,
         promotion::PromotionMode,
@@ -18,10 +18,11 @@ use crds::{
     },
     training_run::template::{Engine, GroupBy, WindowKind},
 };
-use indicators::{Calendar, IndicatorSet, Sessions};
+use indicators::IndicatorSet;
 use market::Span;
 use windowing::{Dedup, Semantics, WindowSpec};
 
+use self::{mounts::Mounts, named::calendar};
 use crate::{Context, Failure, commands::Run, truths};
 
 /// A manifest's duration as a span of event time.
@@ -36,7 +37,7 @@ fn whole(n: i32) -> u32 {
 }
 
 /// What decides what a log means.
-pub fn semantics(pipeline: &StockPipeline) -> Result<Arc<Semantics>, Failure> {
+pub fn semantics(pipeline: &StockPipeline, mounts: &Mounts) -> Result<Arc<Semantics>, Failure> {
     let spec = &pipeline.spec;
     let features = &spec.features;
     let semantics = Semantics {
@@ -63,32 +64,11 @@ pub fn semantics(pipeline: &StockPipeline) -> Result<Arc<Semantics>, Failure> {
             .collect(),
         bars: features.bars.iter().map(|b| span(b.duration())).collect(),
         indicators: features.indicators.clone(),
-        calendar: calendar(pipeline)?,
+        calendar: calendar(pipeline, mounts)?,
         keyed: spec.source.keyed,
     };
     semantics.validate().map_err(|e| Failure::new(e.kind(), e.to_string()))?;
     Ok(Arc::new(semantics))
-}
-
-/// When the market is open.
-pub fn calendar(pipeline: &StockPipeline) -> Result<Calendar, Failure> {
-    let Some(calendar) = &pipeline.spec.calendar else { return Ok(Calendar::ByBar) };
-    Ok(match calendar.kind {
-        CalendarKind::Always => Calendar::Always,
-        CalendarKind::Weekdays => Calendar::Weekdays,
-        CalendarKind::Sessions => {
-            let text = |field: &Option<String>| field.clone().unwrap_or_default();
-            Calendar::Sessions(
-                Sessions::new::<&str>(
-                    &text(&calendar.time_zone),
-                    &text(&calendar.open),
-                    &text(&calendar.close),
-                    &[],
-                )
-                .map_err(|e| Failure::new(e.kind(), e.to_string()))?,
-            )
-        }
-    })
 }
 
 /// The indicators of the manifest.
@@ -131,14 +111,15 @@ pub fn topic_retention(pipeline: &StockPipeline) -> Option<Duration> {
 }
 
 /// The predictor.
-pub fn predictor(pipeline: &StockPipeline, root: &str) -> Result<predictor::Settings, Failure> {
+pub fn predictor(context: &Context) -> Result<predictor::Settings, Failure> {
+    let Context { pipeline, mounts, .. } = context;
     let spec = &pipeline.spec;
     Ok(predictor::Settings {
         pipeline: pipeline.name().to_owned(),
-        root: root.to_owned(),
+        root: Context::ROOT.to_owned(),
         bar: span(spec.predictor.bar.duration()),
         horizons: spec.predictor.horizons.iter().map(|h| whole(*h)).collect(),
-        calendar: calendar(pipeline)?,
+        calendar: calendar(pipeline, mounts)?,
         features_topic: features_topic(pipeline),
         predictions_topic: predictions_topic(pipeline),
     })
@@ -146,11 +127,11 @@ pub fn predictor(pipeline: &StockPipeline, root: &str) -> Result<predictor::Sett
 
 /// One training run.
 pub fn trainer(
-    pipeline: &StockPipeline,
+    context: &Context,
     run: &Run,
-    root: &str,
     truths: BTreeMap<String, trainer::Truth>,
 ) -> Result<trainer::Settings, Failure> {
+    let Context { pipeline, mounts, .. } = context;
     let template = &run.run.spec.template;
     let instant = |text: &crds::Instant| {
         trainer::Instant::parse(&text.to_string()).map_err(|e| Failure::new(e.kind(), e.to_string()))
@@ -167,9 +148,9 @@ pub fn trainer(
         pipeline: pipeline.name().to_owned(),
         run: run.name.clone(),
         uid: run.uid.clone(),
-        root: root.to_owned(),
+        root: Context::ROOT.to_owned(),
         indicators: indicators(pipeline)?,
-        calendar: calendar(pipeline)?,
+        calendar: calendar(pipeline, mounts)?,
         data: trainer::Data {
             bar,
             symbols: template.data.symbols.clone(),
@@ -226,7 +207,7 @@ pub fn trainer(
 pub fn ingest(context: &Context) -> Result<ingest::Settings, Failure> {
     let pipeline = &context.pipeline;
     let spec = &pipeline.spec;
-    let mut settings = ingest::Settings::new(pipeline.name(), semantics(pipeline)?);
+    let mut settings = ingest::Settings::new(pipeline.name(), semantics(pipeline, &context.mounts)?);
     settings.root = Context::ROOT.to_owned();
     settings.roll.bytes = usize::try_from(spec.lake.roll.size.bytes()).unwrap_or(usize::MAX);
     settings.roll.age = spec.lake.roll.age.to_std();
@@ -249,8 +230,11 @@ pub fn skip_gaps(pipeline: &StockPipeline) -> bool {
 }
 
 /// The dashboard.
-pub fn dashboard(context: &Context, listen: std::net::SocketAddr) -> Result<dashboard::Settings, Failure> {
-    let pipeline = &context.pipeline;
+pub fn dashboard(
+    pipeline: &StockPipeline,
+    mounts: &Mounts,
+    listen: std::net::SocketAddr,
+) -> Result<dashboard::Settings, Failure> {
     let spec = &pipeline.spec;
     let template = crds::run_from_pipeline(pipeline);
     Ok(dashboard::Settings {
@@ -274,7 +258,7 @@ pub fn dashboard(context: &Context, listen: std::net::SocketAddr) -> Result<dash
         watermark_seconds: features_watermark(pipeline),
         allow_ohlc_disorder: spec.features.validation.ohlc_order == OhlcOrder::Warn,
         base_path: spec.dashboard.base_path.clone().unwrap_or_default(),
-        write_token: None,
+        credentials: named::credentials(pipeline, mounts)?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         listen,
     })

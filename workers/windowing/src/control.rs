@@ -18,6 +18,9 @@ pub enum Control {
     Gap {
         /// The next offset really delivered.
         to: u64,
+        /// T is at least this afterwards, microseconds: rows that somebody made with the lost records, and never
+        /// committed, must not share a T with those that are made without them.
+        t_floor: i64,
     },
     /// The topic was made anew and accepted. Offsets start over, so older copies are no longer recognised; what was
     /// lost in between is unknown, so open rows are partial.
@@ -45,8 +48,8 @@ impl Partition {
     pub fn control(&mut self, control: Control) -> Result<(), InvalidSemantics> {
         match control {
             Control::Fence => {}
-            Control::Gap { to } => {
-                self.raise_t(NEVER);
+            Control::Gap { to, t_floor } => {
+                self.raise_t(t_floor);
                 self.gaps.open(self.watermark);
                 self.next_offset = self.next_offset.max(to);
             }

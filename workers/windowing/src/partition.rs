@@ -243,7 +243,7 @@ impl Partition {
                     self.close(before, record.offset, sink);
                 }
             }
-            self.dedup.advance(end.saturating_sub(self.semantics.dedup_horizon().micros()));
+            self.dedup.advance(end.saturating_sub(self.plan.dedup_horizon));
         } else {
             self.dedup.advance(NEVER);
         }

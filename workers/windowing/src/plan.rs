@@ -71,6 +71,8 @@ pub(crate) struct Plan {
     pub engines: Vec<Arc<BarEngineSpec>>,
     /// Longest window or bar.
     pub longest: i64,
+    /// How far behind `max_ts` ticks are remembered for dedup, microseconds. Here because every tick asks for it.
+    pub dedup_horizon: i64,
 }
 
 /// The window whose last value is kept for the replaced system's rows.
@@ -110,7 +112,7 @@ impl Plan {
             tracks[row.track].longest = tracks[row.track].longest.max(row.size);
         }
         let longest = rows.iter().map(|r| r.size).max().unwrap_or(0);
-        Ok(Self { tracks, rows, engines, longest })
+        Ok(Self { tracks, rows, engines, longest, dedup_horizon: semantics.dedup_horizon().micros() })
     }
 
     /// The next end after `w` of any row with a tick in these tracks; `i64::MAX` where nothing is open.

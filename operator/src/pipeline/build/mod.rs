@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`service_account`], [`service`], [`network_policy`], [`config_map`], [`pdb`], [`job`], [`deployment`] | Kubernetes' own kinds |
 //! | [`pod_monitor`], [`prometheus_rule`] | the Prometheus operator's kinds, where they are there and asked for |
+//! | [`grafana`] | a dashboard for Grafana's sidecar, where it is asked for |
 //! | [`manifest`] | the file that workers read, and the hashes of it |
 //! | [`pod`], [`volumes`], [`resources`] | what all pods share |
 //! | [`overrides`] | what a spec changes in a pod, merged last |
@@ -15,6 +16,7 @@
 pub mod config_map;
 pub mod deployment;
 pub mod flows;
+pub mod grafana;
 pub mod identity;
 pub mod job;
 pub mod manifest;
@@ -107,6 +109,7 @@ pub fn build(desired: &Desired, env: &Environment) -> Result<Children, Invalid> 
     };
     let mut children = shared;
     children.config_maps.push(config_map::init(desired));
+    children.config_maps.extend(grafana::dashboard(desired));
     Ok(Children {
         services,
         disruption_budgets: roles.iter().filter_map(|role| pdb::disruption_budget(desired, *role)).collect(),

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, HTTPGetAction, LocalObjectReference, PodSecurityContext, PodSpec,
-    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint,
+    Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference,
+    ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
+    SeccompProfile, SecurityContext, TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -24,6 +25,8 @@ use crate::environment::Environment;
 
 /// Name of the one container of every pod, so that one patch can mean all of them.
 pub const CONTAINER: &str = "stockpipe";
+/// The variable in which a worker finds the uid of its pod.
+pub const POD_UID: &str = "POD_UID";
 /// The user and group that workers are. The image names the same.
 pub const USER: i64 = 65532;
 
@@ -82,6 +85,7 @@ fn spec(pipeline: &StockPipeline, env: &Environment, pod: Pod<'_>) -> PodSpec {
         image: Some(image(pipeline, env).to_owned()),
         image_pull_policy: Some(pull_policy(pipeline.spec.image.pull_policy).to_owned()),
         args: Some(pod.args),
+        env: pod.serves.then(|| vec![own_uid()]),
         ports: pod.serves.then(|| vec![admin_port()]),
         startup_probe: pod.serves.then(|| probe("/livez", 2, 60)),
         readiness_probe: pod.serves.then(|| probe("/readyz", 5, 2)),
@@ -152,6 +156,16 @@ pub fn requirements(resources: Resources) -> ResourceRequirements {
         requests: of(&[("cpu", resources.cpu), ("memory", resources.memory)]),
         limits: of(&[("memory", resources.memory)]),
         ..ResourceRequirements::default()
+    }
+}
+
+/// Tells a worker which pod it is, which it says on `/status`: an address alone may be another pod's by now.
+fn own_uid() -> EnvVar {
+    let field = ObjectFieldSelector { field_path: "metadata.uid".to_owned(), api_version: None };
+    EnvVar {
+        name: POD_UID.to_owned(),
+        value_from: Some(EnvVarSource { field_ref: Some(field), ..EnvVarSource::default() }),
+        ..EnvVar::default()
     }
 }
 

@@ -37,7 +37,7 @@ const SECURED: &str = r#"
     service: {type: LoadBalancer, annotations: {lb.test/internal: "true"}}
     basePath: /quotes
   producer: {enabled: true}
-  monitoring: {podMonitor: true, prometheusRule: true, labels: {prometheus: main}}
+  monitoring: {podMonitor: true, prometheusRule: true, grafanaDashboards: true, labels: {prometheus: main}}
   networkPolicy:
     mode: Full
     extraEgress: [{to: [{ipBlock: {cidr: 198.51.100.0/24}}], ports: [{port: 9094, protocol: TCP}]}]

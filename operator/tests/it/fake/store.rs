@@ -75,6 +75,13 @@ impl Store {
         self.objects.values().find(|object| object["kind"] == kind && object["metadata"]["name"] == name)
     }
 
+    /// What every manager applied last to that object, by manager and subresource.
+    pub fn applied(&self, kind: &str, name: &str) -> BTreeMap<String, Value> {
+        let is_it = |one: &Value| one["kind"] == kind && one["metadata"]["name"] == name;
+        let found = self.objects.iter().find(|(_, one)| is_it(one));
+        found.and_then(|(key, _)| self.applied.get(key)).cloned().unwrap_or_default()
+    }
+
     fn key(target: &Target, name: &str) -> Key {
         (target.resource.clone(), target.namespace.clone(), name.to_owned())
     }
@@ -138,6 +145,8 @@ impl Store {
                 let code = if status_only { (404, "NotFound") } else { (409, "Conflict") };
                 return Err((code.0, code.1, "uid mismatch: the object does not exist".to_owned()));
             }
+            // A real server asks no version of what it creates.
+            remove(&mut object["metadata"], "resourceVersion");
             self.applied.entry(key.clone()).or_default().insert(manager.to_owned(), object.clone());
             remove(&mut object, "status");
             defaults(&mut object);
@@ -146,6 +155,10 @@ impl Store {
         if !uid.is_empty() && uid != text(&before, "/metadata/uid") {
             return Err((409, "Conflict", "uid mismatch: another object has the name".to_owned()));
         }
+        let sent = text(&object, "/metadata/resourceVersion");
+        if !sent.is_empty() && sent != text(&before, "/metadata/resourceVersion") {
+            return Err((409, "Conflict", "the object has been modified".to_owned()));
+        }
         let mut after = before.clone();
         if status_only {
             object = json!({"status": object["status"]});
@@ -153,6 +166,7 @@ impl Store {
             remove(&mut object, "status");
             if let Some(metadata) = object["metadata"].as_object_mut() {
                 metadata.remove("uid");
+                metadata.remove("resourceVersion");
             }
         }
         // Status and the rest are applied by two operations of the same manager, and owned apart.

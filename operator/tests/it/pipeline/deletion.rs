@@ -22,12 +22,6 @@ fn finalizers(world: &World) -> Value {
     world.pipeline().unwrap()["metadata"]["finalizers"].clone()
 }
 
-fn events(world: &World) -> Vec<(String, String)> {
-    let all = world.fake.with(|store| store.of_kind("Event"));
-    let text = |event: &Value, field: &str| event[field].as_str().unwrap_or_default().to_owned();
-    all.iter().map(|event| (text(event, "reason"), text(event, "note"))).collect()
-}
-
 #[tokio::test]
 async fn retained_data_needs_no_finalizer() {
     let world = World::new(json!({}));
@@ -62,7 +56,7 @@ async fn data_is_deleted_after_the_last_pod_is_gone() {
     assert!(world.fake.names("Job").contains(&cleanup), "{:?}", world.fake.names("Job"));
     world.settle().await;
     assert!(world.pipeline().is_none());
-    assert!(events(&world).iter().all(|(reason, _)| reason != "DataRetained"));
+    assert!(world.events().iter().all(|(reason, _)| reason != "DataRetained"));
 }
 
 #[tokio::test]
@@ -77,7 +71,7 @@ async fn a_cleanup_that_never_ends_lets_the_pipeline_go_and_tells_what_stays() {
     world.pass_time(1);
     world.pass().await.unwrap();
     assert!(world.pipeline().is_none());
-    let told = events(&world);
+    let told = world.events();
     let (_, note) = told.iter().find(|(reason, _)| reason == "DataRetained").expect("an Event");
     for part in ["topic ticks", "/data", "keyspace market"] {
         assert!(note.contains(part), "{note}");
@@ -94,7 +88,7 @@ async fn a_namespace_that_ends_lets_its_pipelines_go() {
     world.fake.refuse(Some(("jobs", 403, message)));
     world.pass().await.unwrap();
     assert!(world.pipeline().is_none());
-    assert!(events(&world).iter().any(|(reason, _)| reason == "DataRetained"));
+    assert!(world.events().iter().any(|(reason, _)| reason == "DataRetained"));
 }
 
 #[tokio::test]

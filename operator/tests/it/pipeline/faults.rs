@@ -2,16 +2,19 @@
 
 use serde_json::json;
 
-use super::World;
+use super::{World, everything};
 use crate::fake::Strike;
 
 async fn outcome_with(strike: Option<(usize, Strike)>) -> (Vec<serde_json::Value>, bool) {
-    let mut world = World::new(json!({"deletionPolicy": "Delete", "ingest": {"replicas": 2}}));
+    let mut world = World::new(everything());
     if let Some((n, when)) = strike {
         world.fake.strike(n, when);
     }
     world.settle().await;
     world.edit(|spec| spec["dashboard"]["enabled"] = json!(false));
+    world.settle().await;
+    // And all of it once more.
+    world.edit(|spec| spec["dashboard"]["enabled"] = json!(true));
     world.settle().await;
     let struck = !world.fake.is_striking();
     // What is remembered of the failure must not matter either.

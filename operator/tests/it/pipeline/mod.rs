@@ -5,6 +5,8 @@ mod deletion;
 mod faults;
 mod ownership;
 mod preparation;
+mod releases;
+mod schedules;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -38,6 +40,18 @@ pub struct World {
     /// What the operator counted.
     pub counted: runtime::Metrics,
     seconds: Arc<AtomicI64>,
+}
+
+/// A spec with every role and nearly every kind of child: as many requests as a pipeline can cost.
+pub fn everything() -> Value {
+    json!({
+        "deletionPolicy": "Delete",
+        "source": {"keyed": false},
+        "ingest": {"replicas": 2},
+        "dashboard": {"replicas": 2},
+        "producer": {"enabled": true},
+        "networkPolicy": {"mode": "Full"},
+    })
 }
 
 /// Workers that nobody hears.
@@ -95,7 +109,31 @@ impl World {
     pub async fn pass(&self) -> Result<Action, Error> {
         let object = self.pipeline().expect("the pipeline");
         let object: DeserializeGuard<StockPipeline> = serde_json::from_value(object).unwrap();
-        reconcile(Arc::new(object), self.ctx.clone()).await
+        self.see();
+        let passed = reconcile(Arc::new(object), self.ctx.clone()).await;
+        self.check_reasons();
+        passed
+    }
+
+    /// The cache gets to know what there is, as its watches would tell it.
+    pub fn see(&self) {
+        crate::seeing::fill(&self.ctx.cache, |kind| self.fake.with(|store| store.of_kind(kind)));
+    }
+
+    /// Whatever is said stands in the table that the reference is made of.
+    fn check_reasons(&self) {
+        let Some(pipeline) = self.pipeline() else { return };
+        for said in pipeline["status"]["conditions"].as_array().into_iter().flatten() {
+            let (type_, reason) = (said["type"].as_str().unwrap(), said["reason"].as_str().unwrap());
+            assert!(crds::reason::row(type_, reason).is_some(), "{type_} {reason}");
+        }
+    }
+
+    /// Reasons and notes of Events.
+    pub fn events(&self) -> Vec<(String, String)> {
+        let all = self.fake.with(|store| store.of_kind("Event"));
+        let text = |event: &Value, field: &str| event[field].as_str().unwrap_or_default().to_owned();
+        all.iter().map(|event| (text(event, "reason"), text(event, "note"))).collect()
     }
 
     /// Passes and the cluster's own work in turn, until neither changes anything.

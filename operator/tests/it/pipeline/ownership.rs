@@ -65,6 +65,38 @@ async fn a_foreign_object_of_the_same_name_is_told_and_not_touched() {
 }
 
 #[tokio::test]
+async fn a_child_whose_labels_were_taken_off_stays_ours_and_gets_them_back() {
+    let world = World::new(json!({}));
+    world.settle().await;
+    let before = world.fake.get("Service", "market-dashboard").unwrap();
+    world.fake.with(|store| {
+        store.edit("Service", "market-dashboard", |object| object["metadata"]["labels"] = json!({}));
+    });
+    world.settle().await;
+    let after = world.fake.get("Service", "market-dashboard").unwrap();
+    assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
+    assert_eq!(after["metadata"]["labels"], before["metadata"]["labels"]);
+    assert_eq!(world.condition("Ready").0, "True");
+}
+
+/// Not even in the moment between the pass's last look and its write.
+#[tokio::test]
+async fn what_is_new_is_written_only_where_its_name_is_free() {
+    let world = World::new(json!({}));
+    world.settle().await;
+    let asked = world.fake.asked();
+    let first = |name: &str| {
+        let asked = asked.iter().find(|one| one.verb == "patch" && one.target.name == name);
+        asked.unwrap_or_else(|| panic!("{name} was never applied")).body.clone()
+    };
+    for name in ["market-ingest", "market-dashboard", "market-predictor"] {
+        // A version that no object has: where there is one, the server refuses.
+        assert_eq!(first(name)["metadata"]["resourceVersion"], "1", "{name}");
+    }
+    assert!(!asked.iter().any(|one| one.verb == "get" && one.target.name == "market-ingest"));
+}
+
+#[tokio::test]
 async fn a_paused_pipeline_gets_its_status_and_nothing_else() {
     let world = World::new(json!({}));
     world.settle().await;

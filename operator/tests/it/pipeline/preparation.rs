@@ -23,11 +23,14 @@ fn end_job(world: &World, name: &str, type_: &str) {
 
 /// A pod of the init Job that ended with these words.
 fn put_failed_pod(world: &World, job: &str, words: &str) {
+    put_pod(world, job, "Failed", &json!({"terminated": {"exitCode": 1, "message": words}}));
+}
+
+fn put_pod(world: &World, job: &str, phase: &str, state: &Value) {
     let labels = json!({"app.kubernetes.io/managed-by": "stockpipe-operator", "stockpipe.dev/pipeline": NAME,
                         "app.kubernetes.io/component": "init", "batch.kubernetes.io/job-name": job});
-    let terminated = json!({"terminated": {"exitCode": 1, "message": words}});
-    let status = json!({"phase": "Failed", "containerStatuses": [{"name": "init", "image": "i", "imageID": "",
-        "ready": false, "restartCount": 0, "state": terminated}]});
+    let status = json!({"phase": phase, "containerStatuses": [{"name": "init", "image": "i", "imageID": "",
+        "ready": false, "restartCount": 0, "state": state}]});
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": format!("{job}-x"),
         "namespace": NAMESPACE, "labels": labels}, "status": status});
     world.fake.with(|store| store.put("pods", pod));
@@ -43,6 +46,17 @@ async fn roles_wait_for_the_first_init() {
     end_job(&world, &init_job(&world), "Complete");
     world.pass().await.unwrap();
     assert_eq!(world.fake.names("Deployment").len(), 3);
+}
+
+#[tokio::test]
+async fn an_init_that_never_begins_is_told_with_its_reason() {
+    let world = World::new(json!({}));
+    world.pass().await.unwrap();
+    put_pod(&world, &init_job(&world), "Pending", &json!({"waiting": {"reason": "ImagePullBackOff"}}));
+    world.pass().await.unwrap();
+    assert_eq!(world.condition("Ready"), ("False".into(), "ImagePull".into()));
+    assert_eq!(world.condition("Degraded"), ("True".into(), "ImagePull".into()));
+    assert!(world.message("Degraded").contains("image i cannot be pulled"), "{}", world.message("Degraded"));
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ impl Cluster {
             clock: Arc::new(move || Timestamp::from_second(told.load(Ordering::SeqCst)).unwrap()),
             jitter: Arc::new(|| 0.0),
             events: Events::new(client.clone(), None),
+            cache: Arc::default(),
             ask: operator::workers::over_http(),
             metrics: OperatorMetrics::new(&runtime::Metrics::default()).unwrap(),
             backoff: Backoff::default(),
@@ -76,6 +77,11 @@ impl Cluster {
     pub async fn launch(&self) {
         let pipeline = self.server.store.lock().get("stockpipelines", "market").cloned().unwrap();
         let pipeline: DeserializeGuard<crds::StockPipeline> = serde_json::from_value(pipeline).unwrap();
+        crate::seeing::fill(&self.ctx.cache, |kind| {
+            let store = self.server.store.lock();
+            let of_kind = store.objects.values().filter(|object| object["kind"] == kind);
+            of_kind.cloned().collect()
+        });
         tokio::select! {
             _ = launcher::reconcile(Arc::new(pipeline), self.ctx.clone()) => {}
             () = self.server.silence.notified() => {}
@@ -123,6 +129,10 @@ impl Cluster {
     pub fn outcome(&self) -> Value {
         let Some(run) = self.run() else { return json!("deleted") };
         let status = &run["status"];
+        for said in status["conditions"].as_array().into_iter().flatten() {
+            let (type_, reason) = (said["type"].as_str().unwrap(), said["reason"].as_str().unwrap());
+            assert!(crds::reason::row(type_, reason).is_some(), "{type_} {reason}");
+        }
         let conditions: Vec<Value> = status["conditions"]
             .as_array()
             .into_iter()

@@ -82,6 +82,7 @@ async fn history(pipeline: &Pipeline, commits: u64) -> Result<Arc<MemoryLake>, B
         metrics: Metrics::new(),
         status: status.clone(),
         clock: tick_log::system_clock(),
+        entropy: ingest::system_entropy(),
     };
     let shutdown = Shutdown::new();
     let run = ingest::run(settings, components, shutdown.clone());

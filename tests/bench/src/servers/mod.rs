@@ -10,7 +10,7 @@ mod latency;
 mod pipeline;
 mod replaced;
 mod throughput;
-mod worker;
+pub mod worker;
 
 pub use cold_start::cold_start;
 pub use latency::{eight_thousand_symbols, five_hundred_symbols, ten_thousand_a_second, window_visible};

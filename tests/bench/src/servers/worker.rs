@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use processes::usage;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 use tokio::{
@@ -17,12 +18,15 @@ use tokio::{
 
 /// How long a drained worker may take to write what is left.
 const DRAIN: Duration = Duration::from_secs(120);
-/// Clock ticks a second in /proc, on every Linux.
-const TICKS_A_SECOND: f64 = 100.0;
 
 /// The binary that is measured: it lies beside this one.
 pub fn binary() -> Result<PathBuf, Box<dyn Error>> {
-    let path = std::env::current_exe()?.with_file_name("stockpipe");
+    beside("stockpipe")
+}
+
+/// A program that lies beside this one.
+pub fn beside(name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let path = std::env::current_exe()?.with_file_name(name);
     if !path.exists() {
         return Err(format!("{} is not there: build it with the same profile", path.display()).into());
     }
@@ -65,24 +69,8 @@ impl Worker {
         Ok(Self { child, port, started, peak_rss_bytes: 0 })
     }
 
-    fn proc(&self, file: &str) -> String {
-        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap_or_default()
-    }
-
     fn look(&mut self) {
-        let status = self.proc("status");
-        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or_default();
-        let peak = line.split_whitespace().next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) * 1024;
-        self.peak_rss_bytes = self.peak_rss_bytes.max(peak);
-    }
-
-    /// CPU time so far; still there when the process has ended and nobody has waited for it.
-    fn cpu(&self) -> Duration {
-        let stat = self.proc("stat");
-        // The name in parentheses may hold spaces; utime and stime are the 12th and 13th fields behind it.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
-        Duration::from_secs_f64((ticks(11) + ticks(12)) / TICKS_A_SECOND)
+        self.peak_rss_bytes = self.peak_rss_bytes.max(usage::peak_rss_bytes(self.child.id()));
     }
 
     /// What `/status` says, `None` while nothing answers.
@@ -133,7 +121,7 @@ impl Worker {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let cost = Cost { cpu: self.cpu(), peak_rss_bytes: self.peak_rss_bytes };
+        let cost = Cost { cpu: usage::cpu_time(self.child.id()), peak_rss_bytes: self.peak_rss_bytes };
         let ended = self.child.wait()?;
         // 143: ended by the signal, after everything was written.
         if !ended.success() && ended.code() != Some(143) {

@@ -7,3 +7,4 @@ mod node;
 mod operator;
 mod rules;
 mod support;
+mod training;

@@ -3,9 +3,6 @@
 use cluster::{ADMIN, ApiServer, request};
 use kube::{Client, Error};
 use serde_json::Value;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
 
 /// The shared server, a client of this test's own, and a namespace of its own.
 pub async fn shared() -> (&'static ApiServer, Client, String) {
@@ -53,17 +50,4 @@ pub async fn create(client: &Client, namespace: &str, object: &Value) -> Result<
     client
         .request(request::post(&format!("{}?fieldValidation=Strict", path(object, namespace)), object))
         .await
-}
-
-/// What a server answers over plain HTTP, head included.
-pub fn page(address: &str, path: &str) -> Result<String, String> {
-    let address = address.parse().map_err(|error| format!("{address}: {error}"))?;
-    let told = |error: std::io::Error| error.to_string();
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2)).map_err(told)?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(told)?;
-    let ask = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    stream.write_all(ask.as_bytes()).map_err(told)?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).map_err(told)?;
-    Ok(text)
 }

@@ -126,6 +126,7 @@ impl Place {
             metrics: runtime::Metrics::new(),
             status: status.clone(),
             clock: tick_log::system_clock(),
+            entropy: ingest::system_entropy(),
         };
         let (ticks, shutdown) = (log.topic("ticks").await.expect("a topic"), Shutdown::new());
         let worker = ingest::run(settings, components, shutdown.clone());

@@ -93,6 +93,7 @@ async fn ingested(dir: &Path) -> (Written, PathBuf) {
         metrics: Metrics::new(),
         status: status.clone(),
         clock: tick_log::system_clock(),
+        entropy: ingest::system_entropy(),
     };
     let shutdown = Shutdown::new();
     let deadline = Instant::now() + Duration::from_secs(120);

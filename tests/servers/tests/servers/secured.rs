@@ -103,4 +103,11 @@ async fn refusals(stack: &Stack, certificates: &Certificates) {
             assert!(!said.contains(wrong) && !said.contains(NOBODY.1), "{what}: a secret is said\n{said}");
         }
     }
+    // A client in the middle of a TLS handshake as the process exits: it crashed or hung in one exit of ten.
+    let program = Program::new(stack, "refused", PARTITIONS, spec(stack));
+    secrets(&program, certificates, APP, SUPERUSER);
+    for _ in 0..50 {
+        let said = program.fails(&["ingest"], CLEAR).await;
+        assert!(said.contains("stockpipe init"), "{said}");
+    }
 }

@@ -126,6 +126,24 @@ fn every_crate_has_the_common_lints() {
     none(bare.map(|file| format!("{} does not say [lints] workspace = true; add it", file.path)).collect());
 }
 
+/// The end-to-end suite has to run on any cluster: it may know neither the node nor how images come there.
+#[test]
+fn the_end_to_end_suite_uses_what_a_user_has() {
+    let mut wrong = Vec::new();
+    for name in ["tests/e2e/run", "tests/e2e/lib.sh"] {
+        let text = std::fs::read_to_string(root().join(name)).expect("the suite");
+        assert!(text.contains("kubectl"), "{name} is the suite");
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+        let inner = ["nsenter", "ctr", "crictl", "docker", "ssh", "stockpipe-cluster"];
+        wrong.extend(
+            words
+                .filter(|word| inner.contains(word))
+                .map(|word| format!("{name} uses {word}: only helm, kubectl and curl")),
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn no_document_names_a_machine() {
     let documents =

@@ -1,5 +1,6 @@
 //! The routes and the stream, on memory stores.
 
+mod access;
 mod routes;
 mod rows;
 mod stream;

@@ -190,16 +190,8 @@ async fn an_unchanged_file_is_not_sent_again() {
 const GOOD: &str =
     r#"{"symbol":"A","ts":"2026-03-17T14:32:00Z","open":1.5,"high":2,"low":1,"close":1.75,"volume":10}"#;
 
-async fn post(
-    router: &Router,
-    kind: &str,
-    text: impl Into<Body>,
-    token: Option<&str>,
-) -> (StatusCode, Value) {
-    let mut request = Request::post("/api/v1/ticks").header(header::CONTENT_TYPE, kind);
-    if let Some(token) = token {
-        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-    }
+async fn post(router: &Router, kind: &str, text: impl Into<Body>) -> (StatusCode, Value) {
+    let request = Request::post("/api/v1/ticks").header(header::CONTENT_TYPE, kind);
     body(send(router, request.body(text.into()).unwrap()).await).await
 }
 
@@ -209,7 +201,7 @@ async fn ticks_get_a_verdict_each_and_the_good_ones_are_in_the_log() {
     let (router, _handle) = world.dashboard(settings()).await;
     let bad = GOOD.replace("\"high\":2", "\"high\":1");
     let lines = format!("{GOOD}\n\n{bad}\nnonsense\n{GOOD}\n");
-    let (status, answer) = post(&router, "application/x-ndjson", lines, None).await;
+    let (status, answer) = post(&router, "application/x-ndjson", lines).await;
     let verdicts: Vec<_> =
         answer["verdicts"].as_array().unwrap().iter().map(|v| v["verdict"].as_str().unwrap()).collect();
     assert_eq!(
@@ -217,7 +209,7 @@ async fn ticks_get_a_verdict_each_and_the_good_ones_are_in_the_log() {
         (StatusCode::OK, vec!["accepted", "ohlc_order", "malformed_json", "accepted"])
     );
     let array = format!("[{GOOD}, {{\"symbol\":\"A\"}}]");
-    let (_, answer) = post(&router, "application/json; charset=utf-8", array, None).await;
+    let (_, answer) = post(&router, "application/json; charset=utf-8", array).await;
     assert_eq!((&answer["accepted"], &answer["rejected"]), (&json!(1), &json!(1)));
     let mut stored = 0;
     for partition in 0..world.ticks.partitions() {
@@ -228,18 +220,13 @@ async fn ticks_get_a_verdict_each_and_the_good_ones_are_in_the_log() {
 
 #[tokio::test]
 async fn ticks_that_cannot_be_taken_are_refused_whole() {
-    let mut guarded = settings();
-    guarded.write_token = Some("secret".into());
     let world = World::new().await;
-    let (router, _handle) = world.dashboard(guarded).await;
+    let (router, _handle) = world.dashboard(settings()).await;
     let kind = "application/x-ndjson";
-    assert_eq!(post(&router, kind, GOOD, None).await.0, StatusCode::UNAUTHORIZED);
-    assert_eq!(post(&router, kind, GOOD, Some("secreT")).await.0, StatusCode::UNAUTHORIZED);
-    let ok = Some("secret");
-    assert_eq!(post(&router, "text/plain", GOOD, ok).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    assert_eq!(post(&router, "application/json", GOOD, ok).await.0, StatusCode::BAD_REQUEST);
-    assert_eq!(post(&router, kind, "x\n", ok).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(post(&router, "text/plain", GOOD).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(post(&router, "application/json", GOOD).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(post(&router, kind, "x\n").await.0, StatusCode::UNPROCESSABLE_ENTITY);
     let long = "x".repeat(dashboard::limits::TICKS_BODY_BYTES + 1);
-    assert_eq!(post(&router, kind, long, ok).await.0, StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(post(&router, kind, GOOD, ok).await.0, StatusCode::OK);
+    assert_eq!(post(&router, kind, long).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(post(&router, kind, GOOD).await.0, StatusCode::OK);
 }

@@ -30,7 +30,7 @@ pub fn settings() -> Settings {
         watermark_seconds: 5.0,
         allow_ohlc_disorder: false,
         base_path: String::new(),
-        write_token: None,
+        credentials: None,
         version: "0".into(),
         listen: ([127, 0, 0, 1], 0).into(),
     }

@@ -8,5 +8,6 @@ mod folds;
 mod gates;
 mod leakage;
 mod market_of_truth;
+mod pairs;
 mod recipe;
 mod rivals;

@@ -1,5 +1,6 @@
 //! Everything that a user of the crate can see. Data are seeded; nothing here reads a clock.
 
+mod exhaustive;
 mod file;
 mod random;
 mod training;

@@ -193,7 +193,9 @@ impl Machine {
             self.cycle.is_none().then(|| self.swept + limits::SWEEP_AFTER),
             self.drain_by.filter(|_| self.cycle.is_none()),
             (!self.confirming).then(|| self.confirmed + limits::CONFIRM_EVERY),
-            self.provisional.due().filter(|_| self.flight.is_none() && self.outbox.pending() == 0),
+            self.provisional
+                .due()
+                .filter(|_| self.is_running() && self.flight.is_none() && self.outbox.pending() == 0),
         ];
         due.into_iter().flatten().min()
     }
@@ -211,7 +213,14 @@ impl Machine {
         if matches!(self.phase, Phase::Halted | Phase::Drained) {
             return out;
         }
+        let timer = matches!(input, Input::Timer);
         let result = self.take(now, input, &mut out).and_then(|()| self.go_on(now, &mut out));
+        // Else the shell would come back at once, for as long as it takes.
+        debug_assert!(
+            !timer || result.is_err() || self.next_timer().is_none_or(|due| due > now),
+            "a timer that was served is due still: {:?} at {now:?}",
+            self.phase
+        );
         if let Err(error) = result {
             self.phase = Phase::Halted;
             out.clear();
@@ -322,8 +331,14 @@ impl Machine {
     fn apply(&mut self, now: Duration, out: &mut Vec<Effect>) -> Result<(), Error> {
         let Some((batch, mut at)) = self.held.take() else { return Ok(()) };
         let mut applied = false;
+        // Record time and arrival day of the record before: neighbours mostly share theirs.
+        let mut dated: Option<(i64, i64)> = None;
         while let Some(record) = batch.get(at) {
-            let day = arrival_day(self.partition.record_ms(), record.record_ms);
+            let day = match dated {
+                Some((record_ms, day)) if record_ms == record.record_ms => day,
+                _ => arrival_day(self.partition.record_ms(), record.record_ms),
+            };
+            dated = Some((record.record_ms, day));
             let midnight = self.open.records > 0 && self.day.is_some_and(|open| open != day);
             let large = self.open.records >= self.plan.roll.rows
                 || (self.open.records.is_multiple_of(limits::SIZE_CHECK_RECORDS) && self.is_large());

@@ -6,12 +6,13 @@ use std::sync::{
 };
 
 use bytes::Bytes;
+use commitlog::Kind;
 use feature_store::{Fault, FaultyStore, Op};
 use ingest::{Error, Phase};
 use lake::Lake;
 use market::{ErrorKind, Span};
 
-use crate::world::{World, assert_same, semantics, until};
+use crate::world::{PARTITIONS, World, assert_same, semantics, until};
 
 async fn ran() -> World {
     let mut world = World::new(5, 60).await;
@@ -89,6 +90,23 @@ async fn other_semantics_are_a_commit_of_their_own() {
     assert_same(&world.dump().await, &before, "after the config commit");
     let heads = lake::history::commits(&world.lake, "").await.unwrap();
     assert!(heads.iter().all(|c| c.semantics_hash == world.settings.semantics.hash()));
+}
+
+/// Other semantics are a commit of their own also where only a fence stands before them: its worker may have written rows,
+/// and theirs must not share a T with them. (Found by the simulation.)
+#[tokio::test]
+async fn other_semantics_before_the_first_data_are_a_commit_too() {
+    let mut world = World::new(45, 0).await;
+    world.run(Arc::new(world.lake.clone())).await.unwrap();
+    world.settings.semantics =
+        Arc::new(windowing::Semantics { watermark: Span::from_secs(4), ..semantics() });
+    world.append(46, 60).await;
+    world.run(Arc::new(world.lake.clone())).await.unwrap();
+    world.check().await.unwrap();
+    for p in 0..PARTITIONS {
+        let kinds: Vec<Kind> = world.commits(p).await.iter().map(|c| c.kind).collect();
+        assert!(kinds.starts_with(&[Kind::Fence, Kind::Fence, Kind::Config]), "{kinds:?}");
+    }
 }
 
 /// A store that comes back while nobody tries it gets its rows at the drain.

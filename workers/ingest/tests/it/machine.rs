@@ -86,3 +86,39 @@ async fn a_drain_does_not_wait_for_ever() {
     assert!(committed.pending.iter().map(|f| f.rows).sum::<u64>() > 0, "{committed:?}");
     assert_eq!(machine.pending_rows(), committed.pending.iter().map(|f| f.rows).sum::<u64>());
 }
+
+/// While a drain waits for the lake it sends no provisional rows: they must not be due again and again meanwhile, or the
+/// shell turns without a pause for as long as the lake takes. (Found by the simulation, whose clock then stood still.)
+#[tokio::test]
+async fn a_drain_that_waits_for_the_lake_asks_for_no_timer_that_nothing_serves() {
+    let world = World::new(21, 12).await;
+    let mut machine = machine(&world).await;
+    let ticks = world.log.topic("ticks").await.unwrap();
+    let batch = ticks.read(0, 0, 1 << 20, Duration::ZERO).await.unwrap();
+    let end = market::RecordBatch::new(0, batch.next_offset);
+    let mut now = Duration::from_secs(1);
+    let mut effects = machine.step(now, Input::Batch(batch));
+    effects.extend(machine.step(now, Input::Batch(end)));
+    effects.extend(machine.step(now, Input::Drain));
+    let mut writes = 0;
+    while now < Duration::from_secs(60) {
+        let answer = match effects.pop() {
+            Some(Effect::Upsert { .. }) => Input::Upserted(true),
+            Some(Effect::Publish(_)) => Input::Published(true),
+            Some(Effect::Confirm(seq)) => Input::Confirmed { seq, taken: false },
+            Some(Effect::Write { .. }) => {
+                writes += 1;
+                continue;
+            }
+            Some(other) => panic!("{other:?}"),
+            None => {
+                let due = machine.next_timer().unwrap();
+                assert!(due > now, "due at {due:?}, at {now:?} already");
+                now = due;
+                Input::Timer
+            }
+        };
+        effects.extend(machine.step(now, answer));
+    }
+    assert!(writes > 0, "it waits for files to be written");
+}

@@ -261,3 +261,22 @@ async fn two_that_believe_to_own_a_partition_store_it_once() {
     world.check().await.unwrap();
     assert_same(&world.dump().await, &want, "with two owners");
 }
+
+/// The log grows between a claimant's look at it and its fence, and another commits what has come. That is no truncated
+/// log: a claimant that said so would halt, and `accept-topic` would read those records a second time. (Found by the
+/// simulation: a worker that froze in its claim.)
+#[tokio::test]
+async fn a_log_that_grew_under_a_claim_is_not_truncated() {
+    let world = World::new(43, 60).await;
+    let slow = FaultyLake::new(Arc::new(world.lake.clone()), |_, call, path| {
+        (call == Call::List && path.starts_with("_log/p=")).then_some(Fault::Stall)
+    });
+    let (claimant, lake) = (world.clone(), slow.clone());
+    let claims = tokio::spawn(async move { claimant.run(Arc::new(lake)).await });
+    slow.stalled().await;
+    world.append(44, 40).await;
+    world.run(Arc::new(world.lake.clone())).await.unwrap();
+    slow.release();
+    claims.await.unwrap().unwrap();
+    world.check().await.unwrap();
+}

@@ -32,9 +32,9 @@ pub(super) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    pub fn new(lake: &'a dyn Lake, names: &'a Names, date: &str, seq: u64) -> Self {
+    pub fn new(lake: &'a dyn Lake, names: &'a Names, date: &str, seq: u64, nonce: Option<&str>) -> Self {
         let half = || RandomState::new().hash_one(std::process::id());
-        let nonce = format!("{:016x}{:016x}", half(), half());
+        let nonce = nonce.map_or_else(|| format!("{:016x}{:016x}", half(), half()), str::to_owned);
         let record = Record { date: date.to_owned(), seq, nonce, adds: Vec::new(), removes: Vec::new() };
         Self { lake, names, record, bytes_before: 0 }
     }

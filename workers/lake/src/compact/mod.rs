@@ -48,11 +48,13 @@ pub struct Options {
     pub dates: Option<BTreeSet<String>>,
     /// Arrival date before which retention deletes files: such dates are left to it, and their chains are cleared.
     pub cut: Option<String>,
+    /// Names what this run writes before it commits it. Never used for two runs; `None`: drawn.
+    pub nonce: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { target_bytes: COMPACTION_TARGET_BYTES, partitions: None, dates: None, cut: None }
+        Self { target_bytes: COMPACTION_TARGET_BYTES, partitions: None, dates: None, cut: None, nonce: None }
     }
 }
 
@@ -194,7 +196,7 @@ async fn round(
     for (date, groups) in by_date {
         let mut rest = groups.into_iter().peekable();
         while rest.peek().is_some() {
-            let mut attempt = Attempt::new(lake, names, &date, chains.next(&date));
+            let mut attempt = Attempt::new(lake, names, &date, chains.next(&date), options.nonce.as_deref());
             while let Some(group) = rest.next_if(|g| attempt.takes(g)) {
                 done += group.files.len() as u64;
                 attempt.add(&group, &mut report.left).await?;

@@ -119,6 +119,26 @@ impl HdfsLake {
         });
     }
 
+    /// Deletes the directory with all directories below it, as far as no file is in them. A lake knows files only, and leaves
+    /// directories where they are: this is for who takes a whole lake away.
+    pub async fn delete_empty_directories(&self, dir: &str) -> Result<(), LakeError> {
+        check_path(dir, false)?;
+        let mut found = vec![dir.to_owned()];
+        let mut looked = 0;
+        while let Some(next) = found.get(looked).cloned() {
+            let inside = self.listing(&next).await?.unwrap_or_default();
+            found.extend(inside.into_iter().filter(|item| item.bytes.is_none()).map(|item| item.path));
+            looked += 1;
+        }
+        // What is inside a directory stands behind it.
+        for path in found.iter().rev() {
+            if self.listing(path).await?.is_some_and(|inside| inside.is_empty()) {
+                self.remove(path, &self.full(path)).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes the claim directory of a deleted temporary file once it is empty.
     async fn prune(&self, path: &str) {
         let Some((parent, _)) = path.rsplit_once('/') else { return };

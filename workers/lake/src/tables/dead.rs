@@ -15,13 +15,16 @@ use windowing::DeadLetter;
 
 use super::{
     Extent, TableError,
-    file::{File, column, read, signed, timestamp},
+    file::{Encodings, File, column, read, signed, timestamp},
 };
 use crate::limits::CHUNK_ROWS;
 
 const HASH_BYTES: i32 = 32;
-/// Columns that mostly rise.
-pub(super) const RISING: [&str; 2] = ["offset", "record_ts"];
+/// How the columns are encoded.
+pub(super) const ENCODINGS: Encodings = Encodings {
+    rising: &["generation", "partition", "offset", "record_ts", "first_offset", "length"],
+    repeated: &["reason"],
+};
 
 fn schema() -> Schema {
     Schema::new(vec![
@@ -86,7 +89,7 @@ impl DeadWriter {
     /// An empty file.
     pub fn new() -> Self {
         Self {
-            file: File::new(Arc::new(schema()), &RISING, Vec::new()),
+            file: File::new(Arc::new(schema()), &ENCODINGS, Vec::new()),
             columns: Columns::default(),
             extent: Extent::default(),
             broken: None,

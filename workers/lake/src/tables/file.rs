@@ -21,7 +21,16 @@ use parquet::{
 };
 
 use super::TableError;
-use crate::limits::{CHUNK_ROWS, DICTIONARY_BYTES, ROW_GROUP_ROWS, ZSTD_LEVEL};
+use crate::limits::{CHUNK_ROWS, DICTIONARY_BYTES, PAGE_ROWS, ROW_GROUP_ROWS, ZSTD_LEVEL};
+
+/// How the columns of a table are encoded. Those that are named nowhere are written plainly: their values are mostly
+/// different, and a dictionary of them costs time and memory for nothing.
+pub(super) struct Encodings {
+    /// Whole numbers that mostly rise or stay: the differences are kept.
+    pub(super) rising: &'static [&'static str],
+    /// Columns whose values come again and again: they are kept once, in a dictionary.
+    pub(super) repeated: &'static [&'static str],
+}
 
 /// TIMESTAMP(us, UTC).
 pub(super) fn timestamp() -> DataType {
@@ -37,9 +46,8 @@ pub(super) struct File {
 }
 
 impl File {
-    /// `rising` names columns of whole numbers that mostly rise: they are delta-encoded, without a dictionary.
-    pub(super) fn new(schema: SchemaRef, rising: &[&str], metadata: Vec<KeyValue>) -> Self {
-        Self::with(schema, properties(rising, metadata))
+    pub(super) fn new(schema: SchemaRef, encodings: &Encodings, metadata: Vec<KeyValue>) -> Self {
+        Self::with(schema, properties(encodings, metadata))
     }
 
     pub(super) fn with(schema: SchemaRef, properties: Result<WriterPropertiesBuilder, TableError>) -> Self {
@@ -56,7 +64,12 @@ impl File {
         let Ok(writer) = &mut self.writer else { return };
         let written = RecordBatch::try_new(self.schema.clone(), columns)
             .map_err(|e| TableError::Encode(e.to_string()))
-            .and_then(|batch| writer.write(&batch).map_err(|e| TableError::Encode(e.to_string())));
+            .and_then(|batch| {
+                if writer.in_progress_rows() + batch.num_rows() >= ROW_GROUP_ROWS {
+                    make_room(writer);
+                }
+                writer.write(&batch).map_err(|e| TableError::Encode(e.to_string()))
+            });
         if let Err(e) = written {
             self.writer = Err(e);
         }
@@ -69,27 +82,43 @@ impl File {
 
     /// The whole file.
     pub(super) fn finish(self) -> Result<Bytes, TableError> {
-        let bytes = self.writer?.into_inner().map_err(|e| TableError::Encode(e.to_string()))?;
+        let mut writer = self.writer?;
+        make_room(&mut writer);
+        let bytes = writer.into_inner().map_err(|e| TableError::Encode(e.to_string()))?;
         Ok(Bytes::from(bytes))
     }
 }
 
+/// Gives the file room for the row group that is about to be appended. Growing by doubling would copy it over and over,
+/// and hold up to twice what is needed.
+fn make_room(writer: &mut ArrowWriter<Vec<u8>>) {
+    /// For headers, and where the estimate is a little short.
+    const SLACK: usize = 64 * 1024;
+    let row_group = writer.in_progress_size();
+    // The chunk that completes the row group is not in it yet.
+    let chunk = row_group / (ROW_GROUP_ROWS / CHUNK_ROWS - 1);
+    writer.inner_mut().reserve_exact(row_group + chunk + SLACK);
+}
+
 /// How every table is written.
 pub(super) fn properties(
-    rising: &[&str],
+    encodings: &Encodings,
     metadata: Vec<KeyValue>,
 ) -> Result<WriterPropertiesBuilder, TableError> {
     let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|e| TableError::Encode(e.to_string()))?;
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_dictionary_enabled(false)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_created_by(concat!("stockpipe ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_key_value_metadata(Some(metadata));
-    for name in rising {
-        properties = properties
-            .set_column_dictionary_enabled(ColumnPath::from(*name), false)
-            .set_column_encoding(ColumnPath::from(*name), Encoding::DELTA_BINARY_PACKED);
+    for name in encodings.rising {
+        properties = properties.set_column_encoding(ColumnPath::from(*name), Encoding::DELTA_BINARY_PACKED);
+    }
+    for name in encodings.repeated {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(*name), true);
     }
     Ok(properties)
 }

@@ -23,7 +23,7 @@ use parquet::{
 
 use super::{
     Extent, TableError, dead,
-    file::{File, column, properties},
+    file::{Encodings, File, column, properties},
     raw, rows,
 };
 use crate::limits::{BLOOM_FALSE_RATE, BLOOM_SYMBOLS, CHUNK_ROWS};
@@ -48,7 +48,7 @@ struct Shape {
     partition: &'static str,
     offset: &'static str,
     time: Option<&'static str>,
-    rising: &'static [&'static str],
+    encodings: &'static Encodings,
     /// Whether every offset stands in it once.
     once: bool,
 }
@@ -60,7 +60,7 @@ fn shape(table: &Table) -> Option<Shape> {
             partition: "kafka_partition",
             offset: "kafka_offset",
             time: Some("ts"),
-            rising: &raw::RISING,
+            encodings: &raw::ENCODINGS,
             once: true,
         }),
         Table::Dead => Some(Shape {
@@ -68,7 +68,7 @@ fn shape(table: &Table) -> Option<Shape> {
             partition: "partition",
             offset: "offset",
             time: None,
-            rising: &dead::RISING,
+            encodings: &dead::ENCODINGS,
             once: true,
         }),
         Table::Bars(_) => Some(Shape {
@@ -76,7 +76,7 @@ fn shape(table: &Table) -> Option<Shape> {
             partition: "part",
             offset: "last_offset",
             time: Some("window_start"),
-            rising: &rows::RISING,
+            encodings: &rows::ENCODINGS,
             once: false,
         }),
         Table::Pending | Table::State => None,
@@ -163,7 +163,7 @@ impl<'a> Chunks<'a> {
 
 fn join(shape: &Shape, kind: &Kind, inputs: &[Bytes]) -> Result<(Bytes, Extent), TableError> {
     guarded(|| {
-        let mut properties = properties(shape.rising, kind.metadata.clone())?;
+        let mut properties = properties(shape.encodings, kind.metadata.clone())?;
         if shape.once {
             let at = |name: &str| kind.schema.index_of(name).ok();
             let key = [shape.generation, shape.partition, shape.offset];

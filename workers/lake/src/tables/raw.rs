@@ -15,12 +15,15 @@ use windowing::{DedupRow, RawRow};
 
 use super::{
     Extent, TableError,
-    file::{File, column, read, signed, timestamp},
+    file::{Encodings, File, column, read, signed, timestamp},
 };
 use crate::limits::CHUNK_ROWS;
 
-/// Columns that mostly rise.
-pub(super) const RISING: [&str; 4] = ["ts", "kafka_offset", "record_ts", "watermark"];
+/// Prices repeat because markets quote in steps; ids of the source do not.
+pub(super) const ENCODINGS: Encodings = Encodings {
+    rising: &["ts", "generation", "kafka_partition", "kafka_offset", "record_ts", "watermark"],
+    repeated: &["symbol", "open", "high", "low", "close", "volume"],
+};
 
 fn schema() -> Schema {
     Schema::new(vec![
@@ -55,6 +58,27 @@ struct Columns {
     late: BooleanBuilder,
 }
 
+impl Columns {
+    /// Room for a whole chunk, so that no column grows.
+    fn of_a_chunk() -> Self {
+        /// Of a symbol, about.
+        const SYMBOL_BYTES: usize = 8;
+        let rows = || Vec::with_capacity(CHUNK_ROWS);
+        Self {
+            symbol: StringBuilder::with_capacity(CHUNK_ROWS, CHUNK_ROWS * SYMBOL_BYTES),
+            ts: rows(),
+            prices: std::array::from_fn(|_| Vec::with_capacity(CHUNK_ROWS)),
+            tick_id: StringBuilder::with_capacity(CHUNK_ROWS, 0),
+            generation: Vec::with_capacity(CHUNK_ROWS),
+            partition: Vec::with_capacity(CHUNK_ROWS),
+            offset: rows(),
+            record_ts: rows(),
+            watermark: TimestampMicrosecondBuilder::with_capacity(CHUNK_ROWS),
+            late: BooleanBuilder::with_capacity(CHUNK_ROWS),
+        }
+    }
+}
+
 /// Makes one file of raw ticks.
 pub struct RawWriter {
     file: File,
@@ -72,7 +96,7 @@ impl RawWriter {
     /// An empty file.
     pub fn new() -> Self {
         Self {
-            file: File::new(Arc::new(schema()), &RISING, Vec::new()),
+            file: File::new(Arc::new(schema()), &ENCODINGS, Vec::new()),
             columns: Columns::default(),
             extent: Extent::default(),
         }
@@ -96,12 +120,14 @@ impl RawWriter {
         c.late.append_value(row.late);
         self.extent.add(Some(row.ts), row.offset);
         if c.ts.len() >= CHUNK_ROWS {
-            self.flush();
+            // After a full chunk comes another as full; a partition with little traffic takes no more than it needs.
+            self.flush(Columns::of_a_chunk());
         }
     }
 
-    fn flush(&mut self) {
-        let mut c = mem::take(&mut self.columns);
+    /// Encodes what was collected and goes on with `next`.
+    fn flush(&mut self, next: Columns) {
+        let mut c = mem::replace(&mut self.columns, next);
         if c.ts.is_empty() {
             return;
         }
@@ -134,7 +160,7 @@ impl RawWriter {
 
     /// The whole file.
     pub fn finish(mut self) -> Result<Bytes, TableError> {
-        self.flush();
+        self.flush(Columns::default());
         self.file.finish()
     }
 }

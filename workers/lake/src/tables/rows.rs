@@ -22,12 +22,25 @@ use parquet::file::{
 
 use super::{
     Extent, TableError,
-    file::{Content, File, column, optional, read, signed, timestamp},
+    file::{Content, Encodings, File, column, optional, read, signed, timestamp},
 };
 use crate::limits::CHUNK_ROWS;
 
-/// Columns that mostly rise.
-pub(super) const RISING: [&str; 4] = ["window_start", "window_end", "last_offset", "write_ts"];
+/// How the columns are encoded: a bar's prices and indicators are as good as never those of another.
+pub(super) const ENCODINGS: Encodings = Encodings {
+    rising: &[
+        "window_start",
+        "window_end",
+        "n",
+        "revision",
+        "generation",
+        "part",
+        "last_offset",
+        "index",
+        "write_ts",
+    ],
+    repeated: &["symbol", "name"],
+};
 const SCHEMA_HASH: &str = "stockpipe.schema_hash";
 const INDICATORS: &str = "stockpipe.indicators";
 
@@ -118,7 +131,7 @@ impl BarWriter {
     }
 
     fn with(indicators: Option<&[String]>, metadata: Vec<KeyValue>) -> Self {
-        let file = File::new(Arc::new(schema(indicators)), &RISING, metadata);
+        let file = File::new(Arc::new(schema(indicators)), &ENCODINGS, metadata);
         let typed = indicators.map(<[String]>::len);
         Self { file, typed, columns: Self::columns(typed), extent: Extent::default() }
     }

@@ -1,6 +1,7 @@
 //! What is written is what is read, and damage is an error that names itself.
 
 use bytes::Bytes;
+use lake::limits::PAGE_ROWS;
 use lake::tables::{
     BarWriter, DeadWriter, OwnedDeadLetter, OwnedRawRow, RawWriter, TableError, read_bars, read_bars_between,
     read_dead, read_raw,
@@ -88,7 +89,23 @@ fn raw_files_are_made_as_promised() {
         assert!(matches!(column.compression(), Compression::ZSTD(_)), "{}", column.column_path());
         assert!(column.offset_index_offset().is_some() && column.column_index_offset().is_some());
     }
-    assert!(meta.row_group(0).column(0).encodings().any(|e| e == Encoding::RLE_DICTIONARY));
+    // What is open of a column in every partition is bounded by its page.
+    let index = meta.page_index_for_row_group(0);
+    for column in 0..meta.row_group(0).num_columns() {
+        let starts: Vec<_> =
+            index.page_locations(column).unwrap().iter().map(|page| page.first_row_index).collect();
+        assert!(starts.windows(2).all(|w| w[1] - w[0] <= PAGE_ROWS as i64), "{starts:?}");
+        assert!(128 * 1024 - starts.last().unwrap() <= PAGE_ROWS as i64, "{starts:?}");
+    }
+    let encoded = |encoding| {
+        let columns = meta.row_group(0).columns().iter().filter(|c| c.encodings().any(|e| e == encoding));
+        columns.map(|c| c.column_path().string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(encoded(Encoding::RLE_DICTIONARY), "symbol open high low close volume");
+    assert_eq!(
+        encoded(Encoding::DELTA_BINARY_PACKED),
+        "ts generation kafka_partition kafka_offset record_ts watermark"
+    );
 }
 
 #[test]

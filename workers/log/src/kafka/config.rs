@@ -12,6 +12,9 @@ use crate::{LogError, limits};
 /// What all clients share: where, who, how secured, how patient.
 pub(super) fn common(settings: &KafkaSettings) -> Result<ClientConfig, LogError> {
     check(settings)?;
+    // Whoever uses OpenSSL first decides whether it tears itself down as the process exits. librdkafka would have it so, and
+    // its threads, in the middle of a handshake, then crash or hang on what is gone. This crate's setting up leaves it.
+    openssl::init();
     let security = &settings.security;
     let mut config = ClientConfig::new();
     config
@@ -100,8 +103,6 @@ pub(super) fn data(settings: &KafkaSettings) -> Result<ClientConfig, LogError> {
     let mut config = isolated(settings, "read_committed")?;
     // Half of the bytes wait inside librdkafka, half in the handle.
     let queued = (settings.fetch_bytes / 2).max(limits::FETCH_BYTES_MIN / 2);
-    // A message larger than this is still delivered: the limit is on answers, not on messages.
-    let fetch = queued.clamp(limits::FETCH_ANSWER_MIN, limits::FETCH_ANSWER_MAX);
     config
         .set("auto.offset.reset", "error")
         .set("enable.partition.eof", "true")
@@ -109,12 +110,9 @@ pub(super) fn data(settings: &KafkaSettings) -> Result<ClientConfig, LogError> {
         .set("fetch.queue.backoff.ms", "20")
         .set("fetch.error.backoff.ms", "100")
         .set("fetch.message.max.bytes", limits::FETCH_PARTITION_BYTES.to_string())
-        .set("fetch.max.bytes", fetch.to_string())
-        .set(
-            "receive.message.max.bytes",
-            (limits::FETCH_ANSWER_MAX + limits::RECORD_BYTES + 1024).to_string(),
-        )
-        .set("queued.min.messages", "200000")
+        .set("fetch.max.bytes", limits::FETCH_ANSWER_BYTES.to_string())
+        .set("receive.message.max.bytes", limits::FETCH_RECEIVE_BYTES.to_string())
+        .set("queued.min.messages", limits::FETCH_WAITING.to_string())
         .set("queued.max.messages.kbytes", (queued / 1024).to_string())
         .set("check.crcs", "true");
     Ok(config)
@@ -127,7 +125,7 @@ fn idempotent(settings: &KafkaSettings) -> Result<ClientConfig, LogError> {
         .set("acks", "all")
         // Java's placement, for records whose partition is not chosen by us.
         .set("partitioner", "murmur2_random")
-        .set("compression.type", "zstd")
+        .set("compression.type", "lz4")
         .set("linger.ms", "2")
         .set("message.max.bytes", (limits::RECORD_BYTES + 64 * 1024).to_string())
         .set("queue.buffering.max.messages", limits::PRODUCER_RECORDS.to_string())
@@ -234,13 +232,20 @@ mod tests {
         ] {
             assert_eq!(read.get(name), Some(value), "{name}");
         }
+        // A worker's memory: what is unpacked at once, and what waits.
+        let number = |name| read.get(name).and_then(|v| v.parse().ok()).unwrap_or(usize::MAX);
+        assert!(number("fetch.max.bytes") <= limits::FETCH_ANSWER_BYTES);
+        assert!(number("queued.min.messages") <= limits::FETCH_WAITING);
+        assert!(number("queued.max.messages.kbytes") * 1024 <= limits::FETCH_BYTES / 2);
+        // A record of any length that we write can be read.
+        assert!((limits::RECORD_BYTES * 2..usize::MAX).contains(&number("receive.message.max.bytes")));
         let write = producer(&s).unwrap();
         for (name, value) in [
             ("enable.idempotence", "true"),
             ("acks", "all"),
             ("message.timeout.ms", "0"),
             ("partitioner", "murmur2_random"),
-            ("compression.type", "zstd"),
+            ("compression.type", "lz4"),
         ] {
             assert_eq!(write.get(name), Some(value), "{name}");
         }

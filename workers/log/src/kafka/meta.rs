@@ -24,7 +24,7 @@ use tokio::{sync::watch, task::spawn_blocking};
 use super::{
     KafkaSettings, config,
     context::{Context, Reasons, Trouble},
-    failure::About,
+    failure::{self, About},
     ffi,
 };
 use crate::{Bounds, LogError, limits};
@@ -187,7 +187,9 @@ impl Meta {
     /// First readable and next offset; the next one counts no record of an open transaction.
     pub(super) async fn bounds(&self, topic: &str, partition: u32) -> Result<Bounds, LogError> {
         let name = topic.to_owned();
-        let ask = move |c: &BaseConsumer<Context>| c.fetch_watermarks(&name, partition as i32, limits::ASK);
+        let ask = move |c: &BaseConsumer<Context>| {
+            of_leader(c, &name, partition, |c| c.fetch_watermarks(&name, partition as i32, limits::ASK))
+        };
         let (low, high) = self.ask("cannot find the ends of", topic, ask).await?;
         Ok(Bounds { low: u64::try_from(low).unwrap_or(0), high: u64::try_from(high).unwrap_or(0) })
     }
@@ -203,7 +205,7 @@ impl Meta {
         let ask = move |c: &BaseConsumer<Context>| {
             let mut times = TopicPartitionList::with_capacity(1);
             times.add_partition_offset(&name, partition as i32, Offset::Offset(record_ms.max(0)))?;
-            let found = c.offsets_for_times(times, limits::ASK)?;
+            let found = of_leader(c, &name, partition, |c| c.offsets_for_times(times.clone(), limits::ASK))?;
             let found = found.find_partition(&name, partition as i32);
             found.map_or(Ok(None), |f| {
                 f.error()?;
@@ -249,6 +251,35 @@ impl Drop for Meta {
     }
 }
 
+/// What a partition's leader answers. That a partition had no leader librdkafka keeps until its metadata are old, fifteen
+/// minutes, and asks nobody meanwhile: so it is told to look again, once. A partition that is there and has no leader is
+/// not an unknown one.
+fn of_leader<T>(
+    consumer: &BaseConsumer<Context>,
+    topic: &str,
+    partition: u32,
+    call: impl Fn(&BaseConsumer<Context>) -> Result<T, KafkaError>,
+) -> Result<T, KafkaError> {
+    let leaderless = |error: &KafkaError| {
+        use Code::{LeaderNotAvailable, UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
+        let code = failure::code(error);
+        matches!(code, Some(LeaderNotAvailable | UnknownPartition | UnknownTopic | UnknownTopicOrPartition))
+    };
+    match call(consumer) {
+        Err(error) if leaderless(&error) => {
+            let metadata = consumer.fetch_metadata(Some(topic), limits::ASK)?;
+            let mut partitions =
+                metadata.topics().iter().filter(|t| t.name() == topic).flat_map(|t| t.partitions());
+            let there = partitions.any(|p| p.id() == partition as i32);
+            call(consumer).map_err(|error| match there && leaderless(&error) {
+                true => KafkaError::MetadataFetch(Code::LeaderNotAvailable),
+                false => error,
+            })
+        }
+        answer => answer,
+    }
+}
+
 /// The thread: serves the client, watches the open topics.
 fn serve(consumer: &BaseConsumer<Context>, opened: &Mutex<Vec<Weak<Opened>>>, closing: &AtomicBool) {
     let mut checked = Instant::now();
@@ -288,4 +319,34 @@ fn look(consumer: &BaseConsumer<Context>, opened: &Opened, missing: &[String]) -
         Err(_) => {}
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+
+    /// librdkafka's own mock of a cluster: a partition of a real one is without a leader for a moment only.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_leader_that_comes_back_is_found_at_once() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("ticks", 1, 1).unwrap();
+        let settings = KafkaSettings::new(cluster.bootstrap_servers(), "market");
+        let meta = Meta::start(settings, &Arc::default()).unwrap();
+        let empty = Bounds { low: 0, high: 0 };
+        assert_eq!(meta.bounds("ticks", 0).await.unwrap(), empty);
+        cluster.partition_leader("ticks", 0, None).unwrap();
+        let error = loop {
+            // What the client remembers of the leader it may still use.
+            meta.consumer.fetch_metadata(Some("ticks"), limits::ASK).unwrap();
+            if let Err(error) = meta.bounds("ticks", 0).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), market::ErrorKind::Unavailable, "{error}");
+        cluster.partition_leader("ticks", 0, Some(1)).unwrap();
+        assert_eq!(meta.bounds("ticks", 0).await.unwrap(), empty);
+        assert_eq!(meta.offset_at("ticks", 0, 0).await.unwrap(), None);
+    }
 }

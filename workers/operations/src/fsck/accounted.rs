@@ -112,7 +112,7 @@ pub(super) fn there(snapshot: &Snapshot, layout: &Layout, out: &mut Vec<Finding>
     // What compactions have begun is theirs to finish or to clear.
     let compactions = format!("{tmp}compact/");
     for path in snapshot.tmp.keys().filter(|path| !path.starts_with(&compactions)) {
-        let Some((p, epoch, nonce)) = claimant(&tmp, path) else {
+        let Some((p, epoch, nonce)) = layout.claimant(path) else {
             out.push(Finding::new(Problem::Strange, None, Some(path), "no claimant writes there"));
             continue;
         };
@@ -123,15 +123,6 @@ pub(super) fn there(snapshot: &Snapshot, layout: &Layout, out: &mut Vec<Finding>
             out.push(Finding::new(Problem::DeadTemporary, Some(p), Some(path), detail));
         }
     }
-}
-
-/// Partition, epoch and nonce of `_tmp/p=00003/e=000017-<nonce>/…`.
-fn claimant<'a>(tmp: &str, path: &'a str) -> Option<(u32, u64, &'a str)> {
-    let mut parts = path.strip_prefix(tmp)?.split('/');
-    let p = parts.next()?.strip_prefix("p=")?.parse().ok()?;
-    let (epoch, nonce) = parts.next()?.strip_prefix("e=")?.split_once('-')?;
-    parts.next()?;
-    Some((p, epoch.parse().ok()?, nonce))
 }
 
 /// True where a record still needs the file at this name: it has not got its final one.

@@ -91,7 +91,7 @@ impl Problem {
             }
             Problem::OrphanSpill => "nothing: the partition's next owner deletes it",
             Problem::MissingModel => {
-                "restore the version from a backup, or move the alias with `stockpipe models promote`"
+                "restore the version from a backup, or train again: the version that is promoted next takes the alias"
             }
         }
     }

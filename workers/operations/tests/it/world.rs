@@ -146,6 +146,7 @@ impl World {
             metrics: runtime::Metrics::new(),
             status: Arc::new(Status::new()),
             clock: Arc::new(move || clock.load(Ordering::Relaxed)),
+            entropy: ingest::system_entropy(),
         }
     }
 

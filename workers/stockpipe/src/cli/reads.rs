@@ -42,6 +42,9 @@ pub struct PodArgs {
     /// Address of /livez /readyz /metrics /status [default: 127.0.0.1 and a free port]
     #[arg(long, value_name = "ADDR", requires = "in_cluster")]
     pub listen: Option<SocketAddr>,
+    /// The pod that this process is in, said on /status
+    #[arg(long, value_name = "UID", env = "POD_UID")]
+    pub pod_uid: Option<String>,
     /// Where the result goes
     #[arg(long, value_name = "FILE", default_value = "/dev/termination-log", requires = "in_cluster")]
     pub termination_log: PathBuf,

@@ -147,6 +147,9 @@ pub struct ProcessArgs {
     /// Two processes with one name throw each other out
     #[arg(long, value_name = "NAME", env = "POD_NAME")]
     pub instance: Option<String>,
+    /// The pod that this process is in, said on /status: who asks a pod's address knows whether it is still that pod
+    #[arg(long, value_name = "UID", env = "POD_UID")]
+    pub pod_uid: Option<String>,
 }
 
 /// `stockpipe dashboard`.

@@ -15,7 +15,7 @@ pub async fn dataset(context: &Context, args: &cli::DatasetArgs, out: &Output) -
         trainer::Instant::parse(text).map_err(|e| Failure::bad_input(format!("{flag}: {e}")))
     };
     let run = Run::named(context, crds::run_from_pipeline(&context.pipeline), None);
-    let settings = settings::trainer(&context.pipeline, &run, Context::ROOT, BTreeMap::new())?;
+    let settings = settings::trainer(context, &run, BTreeMap::new())?;
     let wanted = trainer::PointInTime {
         root: settings.root,
         indicators: settings.indicators,

@@ -168,9 +168,10 @@ fn of_worker(worker: &Value) -> String {
     let (status, process) = (&worker["status"], &worker["status"]["process"]);
     let _ = writeln!(
         text,
-        "{} pid {} since {}, {} MiB",
+        "{} pid {}{} since {}, {} MiB",
         process["role"].as_str().unwrap_or("a worker"),
         process["pid"],
+        process["host"].as_str().map(|host| format!(" on {host}")).unwrap_or_default(),
         process["since"].as_str().unwrap_or("—"),
         process["rssBytes"].as_u64().unwrap_or(0) >> 20
     );
@@ -208,14 +209,15 @@ mod tests {
     #[test]
     fn a_workers_conditions_are_told() {
         let worker = json!({"url": "http://w:1", "status": {
-            "process": {"role": "ingest", "pid": 7, "since": "now", "rssBytes": 5 << 20},
+            "process": {"role": "ingest", "pid": 7, "host": "h", "since": "now", "rssBytes": 5 << 20},
             "ingest": {
                 "partitions": [{"partition": 3, "phase": "halted", "lag_seconds": 1.25, "reason": "gap"}],
                 "conditions": [{"kind": "Gap", "message": "offsets 1 to 5 are gone", "partition": 3}],
             },
         }});
         let text = of_worker(&worker);
-        for part in ["ingest pid 7", "5 MiB", "partition 3 halted, lag 1.2 s: gap", "condition Gap: offsets"]
+        for part in
+            ["ingest pid 7 on h", "5 MiB", "partition 3 halted, lag 1.2 s: gap", "condition Gap: offsets"]
         {
             assert!(text.contains(part), "{text}");
         }

@@ -106,7 +106,7 @@ pub async fn run_training(
     progress: impl Fn(Progress) + Send + Sync + 'static,
 ) -> Result<RunOutcome, TrainingFailure> {
     let known = truths::for_trainer(&context.pipeline)?;
-    let settings = settings::trainer(&context.pipeline, run, Context::ROOT, known)?;
+    let settings = settings::trainer(context, run, known)?;
     let components = trainer::Components {
         lake: context.lake.clone(),
         store: context.store.clone(),

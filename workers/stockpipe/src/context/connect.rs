@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crds::{StockPipeline, TrainingRun};
+use crds::{Documents, StockPipeline};
 use feature_store::cassandra::CassandraStore;
 use feature_store::{FeatureStore, MemoryStore};
 use lake::{Lake, MemoryLake, hdfs::HdfsLake};
@@ -11,7 +11,10 @@ use tick_log::kafka::KafkaLog;
 use tick_log::{Log, MemoryLog};
 
 use super::{Context, Place, claim, claim::Claim};
-use crate::{Failure, settings::stores::Stores};
+use crate::{
+    Failure,
+    settings::{mounts::Mounts, stores::Stores},
+};
 
 /// Longest time in which every server has answered, or a command fails.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -49,10 +52,11 @@ impl Context {
     /// memory. What is connected must have been claimed for this pipeline by `stockpipe init`.
     pub async fn connect(
         stores: Stores,
-        pipeline: StockPipeline,
-        runs: Vec<TrainingRun>,
+        documents: Documents,
+        mounts: Mounts,
         needs: Needs,
     ) -> Result<Self, Failure> {
+        let Documents { pipeline, runs, warnings: _ } = documents;
         let ours = Claim::of(&pipeline);
         let log = within("Kafka", &stores.kafka.bootstrap, async {
             Ok(match needs.log {
@@ -84,6 +88,7 @@ impl Context {
         Ok(Self {
             pipeline: Arc::new(pipeline),
             runs,
+            mounts,
             place: Place::Servers(Arc::new(stores)),
             log,
             lake,

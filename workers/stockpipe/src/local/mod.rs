@@ -21,7 +21,12 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crds::Bare;
 
-use crate::{Context, Failure, app, cli, context::Patience, load, roles, settings};
+use crate::{
+    Context, Failure, app, cli,
+    context::Patience,
+    load, roles,
+    settings::{self, mounts::Mounts},
+};
 
 pub use health::Health;
 pub use supervise::supervise;
@@ -167,6 +172,7 @@ pub async fn produce(args: cli::ProduceArgs) -> Result<u8, Failure> {
 
 async fn start(manifest: &cli::ManifestArgs, documents: crds::Documents, plan: Plan) -> Result<u8, Failure> {
     let dir = app::data_dir(manifest)?;
-    let context = Context::open(&dir, documents.pipeline, documents.runs, true, Patience::Usual).await?;
+    let mounts = Mounts::new(&manifest.mounts);
+    let context = Context::open(&dir, documents, mounts, true, Patience::Usual).await?;
     supervise(context, plan).await
 }

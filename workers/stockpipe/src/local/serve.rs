@@ -68,9 +68,8 @@ pub async fn start(
     if plan.roles.dashboard {
         let port = u16::try_from(context.pipeline.spec.dashboard.port).unwrap_or(0);
         let wanted = plan.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], port)));
-        let (router, dashboard) =
-            dashboard::router(settings::dashboard(context, wanted)?, components(context, health).await?)
-                .await;
+        let settings = settings::dashboard(&context.pipeline, &context.mounts, wanted)?;
+        let (router, dashboard) = dashboard::router(settings, components(context, health).await?).await;
         handle = Some(dashboard);
         let router = router.merge(admin.router());
         let (address, task) = match listen(wanted, &router, shutdown).await {

@@ -91,6 +91,7 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
                     metrics: admin.metrics().clone(),
                     status: ingest_status.clone(),
                     clock: context.clock.clone(),
+                    entropy: ingest::system_entropy(),
                     ownership: Arc::new(StaticOwnership::new(0..ticks.partitions())),
                 },
                 to_ingest.clone(),
@@ -103,7 +104,7 @@ pub async fn supervise(mut context: Context, plan: Plan) -> Result<u8, Failure> 
         .predictor
         .then(|| {
             let role = predictor::run(
-                settings::predictor(&context.pipeline, Context::ROOT)?,
+                settings::predictor(&context)?,
                 predictor::Components {
                     log: context.log.clone(),
                     lake: context.lake.clone(),

@@ -47,5 +47,6 @@ fn components(context: &Context) -> ingest::Components {
         metrics: Metrics::new(),
         status: Arc::new(ingest::Status::new()),
         clock: context.clock.clone(),
+        entropy: ingest::system_entropy(),
     }
 }

@@ -28,6 +28,9 @@ const OURS: [&str; 5] = ["models/", "_log/", "_pending/", "_tmp/", "_init/"];
 /// Directories of tables, which others may write as well: the replaced system does.
 const TABLES: [&str; 3] = ["raw/ticks/", "bars/", "dead-letters/"];
 
+/// Directories that go with their last file.
+const EMPTIED: [&str; 8] = ["models", "_log", "_pending", "_tmp", "_init", "raw", "bars", "dead-letters"];
+
 /// Deletes, or says what it would delete.
 pub async fn destroy(args: cli::DestroyArgs) -> Result<u8, Failure> {
     if let Some(dir) = &args.manifest.data {
@@ -101,6 +104,9 @@ pub async fn destroy(args: cli::DestroyArgs) -> Result<u8, Failure> {
         }
         if args.yes {
             lake.delete(CLAIM).await?;
+            for dir in EMPTIED {
+                lake.delete_empty_directories(dir).await?;
+            }
         }
         report(format!("claim of {lake_place}"), deleted);
     }

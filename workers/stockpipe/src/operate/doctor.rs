@@ -16,7 +16,7 @@ use serde_json::json;
 use tick_log::kafka::{self, KafkaLog};
 use tick_log::{Log, LogError};
 
-use super::{documents, print, stores};
+use super::{documents, mounts, print, stores};
 use crate::{
     Context, Failure, cli,
     context::{
@@ -24,7 +24,7 @@ use crate::{
         connect::{ANOTHER_KEYSPACE, ANOTHER_LAKE, within},
     },
     output::Table,
-    settings::{self, span, stores::Stores},
+    settings::{self, mounts::Mounts, span, stores::Stores},
 };
 
 /// What to do where `init` has not been.
@@ -33,7 +33,7 @@ const INIT: &str = "run `stockpipe init` with this manifest";
 /// Checks everything, prints it; 1 where something fails.
 pub async fn doctor(args: cli::PlainArgs) -> Result<u8, Failure> {
     let documents = documents(&args.manifest)?;
-    let mut checks = manifest(&documents.pipeline);
+    let mut checks = manifest(&documents.pipeline, &mounts(&args.manifest));
     match &args.manifest.data {
         Some(dir) => {
             let opened = super::context(documents, &args.manifest, crate::context::connect::Needs::ALL).await;
@@ -63,9 +63,13 @@ pub async fn doctor(args: cli::PlainArgs) -> Result<u8, Failure> {
 }
 
 /// What can be said without asking anybody.
-fn manifest(pipeline: &StockPipeline) -> Vec<Check> {
+fn manifest(pipeline: &StockPipeline, mounts: &Mounts) -> Vec<Check> {
     let mut checks = Vec::new();
-    match settings::semantics(pipeline) {
+    let password = || match pipeline.spec.dashboard.enabled {
+        true => settings::named::credentials(pipeline, mounts).map(drop),
+        false => Ok(()),
+    };
+    match settings::semantics(pipeline, mounts).and_then(|_| password()) {
         Ok(_) => checks.push(Check::pass("manifest", format!("pipeline {} is valid", pipeline.name()))),
         Err(failure) => checks.push(Check::fail("manifest", failure.text, "correct the manifest")),
     }

@@ -16,7 +16,7 @@ use tick_log::{Log, LogError, TopicFacts};
 use super::{
     documents,
     made::{self, MadeTopic},
-    print, stores,
+    mounts, print, stores,
 };
 use crate::{
     Context, Failure, cli,
@@ -56,7 +56,7 @@ pub async fn init(args: cli::PlainArgs) -> Result<u8, Failure> {
     let steps = match &args.manifest.data {
         Some(dir) => {
             let context =
-                Context::open(dir, documents.pipeline, documents.runs, true, Patience::Usual).await?;
+                Context::open(dir, documents, mounts(&args.manifest), true, Patience::Usual).await?;
             context.ticks_topic().await?;
             context.output_topics().await?;
             context.close().await?;

@@ -12,7 +12,7 @@ use operations::{
 };
 use serde_json::{Value, json};
 
-use super::{documents, print};
+use super::{documents, mounts, print};
 use crate::{
     Context, Failure, cli, commands::bound, context::connect::Needs, local::TRAINED_AT, output::Table,
     progress::Progress, settings,
@@ -30,7 +30,7 @@ pub async fn fsck(args: cli::FsckArgs) -> Result<u8, Failure> {
         contents: !args.quick,
         pipeline: Some(context.pipeline.name().to_owned()),
         retention: context.pipeline.spec.lake.retention.map(crds::Duration::to_std),
-        semantics: Some(settings::semantics(&context.pipeline)?),
+        semantics: Some(settings::semantics(&context.pipeline, &context.mounts)?),
         ..FsckOptions::new((context.clock)())
     };
     let shown = Arc::new(Progress::new("fsck", None));
@@ -181,7 +181,7 @@ pub async fn restore(args: cli::RestoreArgs) -> Result<u8, Failure> {
         // An empty directory is what a restore wants.
         Some(dir) => {
             let usual = crate::context::Patience::Usual;
-            Context::open(dir, documents.pipeline, documents.runs, true, usual).await?
+            Context::open(dir, documents, mounts(&args.manifest), true, usual).await?
         }
         None => super::context(documents, &args.manifest, Needs::STORED).await?,
     };

@@ -6,7 +6,12 @@ use std::{net::SocketAddr, sync::Arc};
 
 use self::fleet::Fleet;
 use super::{Process, SAYS, documents};
-use crate::{Context, Failure, cli, context::connect::Needs, local::Health, local::Roles, settings};
+use crate::{
+    Context, Failure, cli,
+    context::connect::Needs,
+    local::{Health, Roles},
+    settings::{self, mounts::Mounts},
+};
 
 /// Runs until told to end.
 pub async fn dashboard(args: cli::DashboardArgs) -> Result<u8, Failure> {
@@ -15,12 +20,14 @@ pub async fn dashboard(args: cli::DashboardArgs) -> Result<u8, Failure> {
     let port = u16::try_from(documents.pipeline.spec.dashboard.port).unwrap_or(0);
     let usual = SocketAddr::from(([127, 0, 0, 1], port));
     let base = documents.pipeline.spec.dashboard.base_path.clone().unwrap_or_default();
+    // A password that cannot be read is told before anything is served.
+    let listen = args.process.listen.unwrap_or(usual);
+    let settings = settings::dashboard(&documents.pipeline, &Mounts::new(&args.manifest.mounts), listen)?;
     let process = Process::start("dashboard", &documents, &args.process, usual).await?;
     if let Some(context) = process.connect(documents, &args.manifest, &args.process, Needs::SHOWN).await? {
         let fleet = Fleet::watch(workers, context.clock.clone(), process.shutdown.clone());
         let components = components(&context, fleet).await?;
-        let (router, handle) =
-            dashboard::router(settings::dashboard(&context, process.address)?, components).await;
+        let (router, handle) = dashboard::router(settings, components).await;
         process.serve(router);
         tracing::info!(target: SAYS, "dashboard: http://{}{base}/", process.address);
         process.shutdown.draining().await;

@@ -95,6 +95,7 @@ async fn count(
         metrics: Metrics::new(),
         status: status.clone(),
         clock: context.clock.clone(),
+        entropy: ingest::system_entropy(),
         ownership: Arc::new(StaticOwnership::new(range.ends.keys().copied())),
     };
     let work = shutdown.child();

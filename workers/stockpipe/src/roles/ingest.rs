@@ -78,6 +78,7 @@ pub async fn ingest(args: cli::IngestArgs) -> Result<u8, Failure> {
                 metrics: process.admin.metrics().clone(),
                 status,
                 clock: context.clock.clone(),
+                entropy: ingest::system_entropy(),
                 ownership,
             };
             let summary = ingest::run(settings, components, process.shutdown.clone()).await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{SAYS, documents, live};
-use crate::{Context, Failure, cli, context::connect::Needs, settings};
+use crate::{Failure, cli, context::connect::Needs, settings};
 
 /// Runs until told to end.
 pub async fn predict(args: cli::RoleArgs) -> Result<u8, Failure> {
@@ -24,7 +24,7 @@ pub async fn predict(args: cli::RoleArgs) -> Result<u8, Failure> {
             metrics: process.admin.metrics().clone(),
             status: status.clone(),
         };
-        let settings = settings::predictor(&context.pipeline, Context::ROOT)?;
+        let settings = settings::predictor(&context)?;
         predictor::run(settings, components, process.shutdown.clone()).await?;
         let made = status.summary();
         tracing::info!(target: SAYS, "{} forecasts made, {} outcomes joined", made.made, made.joined);

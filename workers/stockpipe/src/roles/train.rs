@@ -67,7 +67,11 @@ async fn attempt(
     result: &Arc<Mutex<Option<RunResult>>>,
 ) -> Result<u8, Failure> {
     let run = only_run(&documents)?;
-    let process = cli::ProcessArgs { listen: args.pod.listen, ..cli::ProcessArgs::default() };
+    let process = cli::ProcessArgs {
+        listen: args.pod.listen,
+        pod_uid: args.pod.pod_uid.clone(),
+        ..cli::ProcessArgs::default()
+    };
     let role = cli::RoleArgs { manifest: args.manifest.clone(), process };
     let (threads, attempt) = (args.threads, args.pod.attempt);
     let uid = args.pod.run_uid.clone().unwrap_or_default();

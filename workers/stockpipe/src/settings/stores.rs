@@ -17,8 +17,6 @@ use tick_log::kafka::{KafkaSettings, Protocol, Security};
 use super::{indicators, mounts::Mounts, span};
 use crate::Failure;
 
-/// Bytes of fetched records that one reader of Kafka keeps ready.
-const FETCH_BYTES: usize = 32 << 20;
 /// Port of Cassandra where a contact point names none.
 const CQL_PORT: u16 = 9042;
 
@@ -83,7 +81,7 @@ fn kafka(pipeline: &StockPipeline, mounts: &Mounts, client: &str) -> Result<Kafk
         client_id: client.to_owned(),
         pipeline: pipeline.name().to_owned(),
         replication_factor: u32::try_from(kafka.topic.replication_factor).unwrap_or(1),
-        fetch_bytes: FETCH_BYTES,
+        fetch_bytes: tick_log::limits::FETCH_BYTES,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod kills;
 mod local;
+mod named;
 mod program;
 mod real_data;
 mod refusals;

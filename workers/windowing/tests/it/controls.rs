@@ -27,9 +27,9 @@ fn rows_that_saw_a_gap_are_partial() {
     for at in [0, 10, 20] {
         apply(&mut p, &tick("A", at * SECOND, 1.0), &mut kept);
     }
-    let t = p.write_ts();
-    p.control(Control::Gap { to: 100 }).unwrap();
-    assert_eq!((p.next_offset(), p.write_ts()), (100, t + 1));
+    let t_floor = p.write_ts() + 77;
+    p.control(Control::Gap { to: 100, t_floor }).unwrap();
+    assert_eq!((p.next_offset(), p.write_ts()), (100, t_floor));
     // W was 15 s: [10, 20) and [20, 30) were open. The stream goes on at 42 s, so [40, 50) may have missed ticks too.
     for at in [42, 55, 60, 70, 100] {
         apply(&mut p, &tick("A", at * SECOND, 1.0), &mut kept);
@@ -43,7 +43,7 @@ fn rows_that_saw_a_gap_are_partial() {
 fn a_gap_survives_a_restart() {
     let (mut p, mut kept) = (partition(&bars(&[10])), Kept::default());
     apply(&mut p, &tick("A", 0, 1.0), &mut kept);
-    p.control(Control::Gap { to: 9 }).unwrap();
+    p.control(Control::Gap { to: 9, t_floor: 0 }).unwrap();
     let mut p = Partition::decode_stored(&p.encode_full(), &[]).unwrap();
     apply(&mut p, &tick("A", 60 * SECOND, 1.0), &mut kept);
     assert!(kept.rows[0].partial);

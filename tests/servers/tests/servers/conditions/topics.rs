@@ -35,7 +35,9 @@ async fn retention_overtakes_the_worker() {
 
     let worker = world.start();
     let said = worker.says("Gap").await;
-    assert!(said.contains("source.onGap") && said.contains(&first[0].to_string()), "{said}");
+    // Whichever partition comes to its gap first.
+    let gap = first.iter().zip(&low).any(|(from, to)| said.contains(&format!("{from}..{to}")));
+    assert!(said.contains("source.onGap") && gap, "{said}");
     worker.stands_still().await;
     assert_eq!(worker.kinds(), ["Gap"]);
     worker.ends().await.expect("a drain");

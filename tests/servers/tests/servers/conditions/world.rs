@@ -93,6 +93,7 @@ impl World {
             metrics: Metrics::new(),
             status: Arc::new(Status::new()),
             clock: tick_log::system_clock(),
+            entropy: ingest::system_entropy(),
         }
     }
 

@@ -113,6 +113,7 @@ impl Program {
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "stockpipe {} succeeded\n{errors}", args.join(" "));
         assert!(!errors.contains("panicked"), "{errors}");
+        assert!(output.status.code().is_some(), "stockpipe {}: {}\n{errors}", args.join(" "), output.status);
         errors
     }
 

@@ -85,6 +85,7 @@ impl Reference {
             metrics: runtime::Metrics::new(),
             status: status.clone(),
             clock: Arc::new(move || clock.load(Ordering::Relaxed)),
+            entropy: ingest::system_entropy(),
         };
         let worker = tokio::spawn(ingest::run(settings, components, shutdown.clone()));
         let ends: Vec<u64> = ends;

@@ -332,6 +332,7 @@ impl Shared {
         let Some(batch) = slot.take(most) else {
             let look = match slot.stopped {
                 Some(code) => Look::Stopped(code),
+                None if slot.doubted => Look::Elsewhere,
                 None if slot.at_end => Look::End,
                 None => Look::Nothing,
             };
@@ -357,6 +358,6 @@ enum Look {
     Nothing,
     /// The client gave the partition up.
     Stopped(Code),
-    /// Another reader wanted it to be elsewhere.
+    /// It is to be set up anew: another reader wanted it to be elsewhere, or what came is doubted.
     Elsewhere,
 }

@@ -2,6 +2,11 @@
 //!
 //! Invariants: `front` is the offset of the next batch given out, `next` the offset of the next record expected from
 //! the broker; the batches between them are contiguous, each starts where the one before ended. `bytes` is their size.
+//!
+//! Offsets without records are passed over: transaction markers. But not right behind an end that was told. librdkafka's
+//! batch call (2.12) counts the end of a partition, E, as a record: its position is then E + 1, and where the
+//! partition is paused (`fetch::balance`) before it has fetched E, it goes on with E + 1. So whatever comes next, behind an
+//! end, and is not at that end, is not believed: the partition is set up anew at E, and what comes of that is.
 
 use std::{collections::VecDeque, time::Instant};
 
@@ -21,6 +26,8 @@ pub(super) struct Slot {
     pub(super) wanted: bool,
     /// The log ended at `next` when last heard of.
     pub(super) at_end: bool,
+    /// Something came that may have left out what is at `next`: nothing more is taken in.
+    pub(super) doubted: bool,
     /// Why nothing more will come.
     pub(super) stopped: Option<RDKafkaErrorCode>,
     /// When the last record or end came.
@@ -41,6 +48,7 @@ impl Slot {
             paused: false,
             wanted: false,
             at_end: false,
+            doubted: false,
             stopped: None,
             heard: Instant::now(),
             stalls: 0,
@@ -67,7 +75,8 @@ impl Slot {
 
     /// True where a read from `from` goes on with what is here, or with what will come.
     pub(super) fn continues(&self, from: u64) -> bool {
-        self.stands_at(from) && (self.stopped.is_none() || !self.batches.is_empty())
+        let goes_on = self.stopped.is_none() && !self.doubted;
+        self.stands_at(from) && (goes_on || !self.batches.is_empty())
     }
 
     /// True where the next batch given out starts at `from`.
@@ -87,7 +96,7 @@ impl Slot {
 
     /// Takes a record in; one that is behind `next` came from an earlier start and is dropped.
     pub(super) fn push(&mut self, record: Record<'_>) -> usize {
-        if !self.assigned || record.offset < self.next {
+        if !self.assigned || record.offset < self.next || self.doubts(record.offset) {
             return 0;
         }
         let size = record.key.map_or(0, <[u8]>::len) + record.value.len();
@@ -109,9 +118,15 @@ impl Slot {
         added
     }
 
+    /// True where something at `offset` may not follow what is here.
+    fn doubts(&mut self, offset: u64) -> bool {
+        self.doubted |= self.at_end && offset > self.next;
+        self.doubted
+    }
+
     /// The log ends at `offset`: what lies between holds no records (transaction markers).
     pub(super) fn end(&mut self, offset: u64) {
-        if !self.assigned || offset < self.next {
+        if !self.assigned || offset < self.next || self.doubts(offset) {
             return;
         }
         if offset > self.next {
@@ -218,16 +233,37 @@ mod tests {
         let mut slot = started(5);
         slot.end(5);
         assert!(slot.take(100).is_none() && slot.at_end);
+        slot.start(5);
         slot.end(7);
         let batch = slot.take(100).unwrap();
         assert_eq!((batch.len(), batch.next_offset), (0, 7));
-        slot.push(record(9, b"x"));
+        slot.push(record(7, b"x"));
         assert!(!slot.at_end);
+        slot.push(record(9, b"x"));
         slot.end(11);
-        let batch = slot.take(100).unwrap();
-        assert_eq!((batch.len(), batch.next_offset), (1, 11));
+        let batch = slot.take(usize::MAX).unwrap();
+        assert_eq!((batch.len(), batch.next_offset), (2, 11));
         slot.end(3);
         assert!(slot.continues(11), "an end of an earlier start means nothing");
+    }
+
+    #[test]
+    fn what_leaves_out_an_end_that_was_told_is_not_believed() {
+        let later: [fn(&mut Slot); 2] =
+            [|slot| assert_eq!(slot.push(record(7, b"y")), 0), |slot| slot.end(7)];
+        for later in later {
+            let mut slot = started(5);
+            slot.push(record(5, b"x"));
+            slot.end(6);
+            later(&mut slot);
+            assert_eq!(slot.push(record(8, b"z")), 0, "nor what follows it");
+            assert!(slot.continues(5), "what was there before is given out");
+            assert_eq!(slot.take(100).unwrap().next_offset, 6);
+            assert!(slot.take(100).is_none() && !slot.continues(6), "then it is set up anew");
+            // What a fresh start at the same place finds is so.
+            slot.start(6);
+            assert!(slot.push(record(8, b"z")) > 0 && slot.continues(6));
+        }
     }
 
     #[test]

@@ -92,12 +92,7 @@ impl Fleet {
     /// Adds to what the dashboard's own process measured.
     pub fn add_to(&self, mut measured: Measurements) -> Measurements {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        for (at, status) in &seen.workers {
-            let process = &status["process"];
-            let owner = match process["instance"].as_str() {
-                Some(instance) => instance.to_owned(),
-                None => format!("pid {}", process["pid"]),
-            };
+        for ((at, status), owner) in seen.workers.iter().zip(owners(&seen.workers)) {
             let partitions = status["ingest"]["partitions"].as_array().into_iter().flatten();
             measured.partitions.extend(partitions.filter_map(|p| partition(p, &owner, *at)));
         }
@@ -123,6 +118,25 @@ impl Fleet {
         measured.dead_letters = Some(dead_letters(&seen.workers, at));
         measured
     }
+}
+
+/// What workers are called: their names, or those of their machines, which in a cluster are their pods'. Several without
+/// a name on one machine are told apart by their process.
+fn owners(workers: &[(Timestamp, Value)]) -> Vec<String> {
+    let name = |status: &Value| {
+        let process = &status["process"];
+        process["instance"].as_str().or(process["host"].as_str()).map(str::to_owned)
+    };
+    let named: Vec<Option<String>> = workers.iter().map(|(_, status)| name(status)).collect();
+    let owner = |(own, (_, status)): (&Option<String>, &(Timestamp, Value))| {
+        let pid = &status["process"]["pid"];
+        match own {
+            Some(name) if named.iter().filter(|other| *other == own).count() == 1 => name.clone(),
+            Some(name) => format!("{name}, pid {pid}"),
+            None => format!("pid {pid}"),
+        }
+    };
+    named.iter().zip(workers).map(owner).collect()
 }
 
 fn partition(p: &Value, owner: &str, at: Timestamp) -> Option<PartitionHealth> {
@@ -209,6 +223,21 @@ mod tests {
         assert_eq!((dead.read, dead.duplicates, dead.by_reason["malformed_json"]), (20, 2, 4));
         let kinds: Vec<&str> = measured.conditions.iter().map(|c| c.kind.as_str()).collect();
         assert_eq!(kinds, ["Gap", "WorkersSilent"]);
+        let owners = |workers: &[(u64, Value, Value)]| {
+            let status = |(pid, instance, host): &(u64, Value, Value)| {
+                (at, json!({"process": {"pid": pid, "instance": instance, "host": host}}))
+            };
+            super::owners(&workers.iter().map(status).collect::<Vec<_>>())
+        };
+        let (a, b, none) = (json!("market-ingest-a"), json!("market-ingest-b"), json!(null));
+        let pods = [(1, none.clone(), a.clone()), (1, none.clone(), b.clone())];
+        assert_eq!(owners(&pods), ["market-ingest-a", "market-ingest-b"]);
+        let laptop =
+            [(7, none.clone(), a.clone()), (8, none.clone(), a.clone()), (9, b, a), (6, none.clone(), none)];
+        assert_eq!(
+            owners(&laptop),
+            ["market-ingest-a, pid 7", "market-ingest-a, pid 8", "market-ingest-b", "pid 6"]
+        );
         fleet.take(Vec::new(), 2);
         let measured = fleet.add_to(Measurements::default());
         assert!(measured.partitions.is_empty(), "no stale figures");

@@ -1,0 +1,3 @@
+//! The protocol as its users see it.
+
+mod model;
