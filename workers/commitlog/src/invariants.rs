@@ -89,6 +89,21 @@ pub fn follows(before: &Commit, next: &Commit) -> Result<(), Violation> {
     }
 }
 
+/// Whether `next` may be the record after `before` among those that are left of a log: neighbours join as by [`follows`];
+/// across records that upkeep swept, order, T and epoch never go back (I5).
+pub fn comes_later(before: &Commit, next: &Commit) -> Result<(), Violation> {
+    if next.partition == before.partition && next.seq == before.seq + 1 {
+        return follows(before, next);
+    }
+    let order = |c: &Commit| (c.generation, c.end);
+    let back = order(next) < order(before) || next.write_ts < before.write_ts || next.epoch < before.epoch;
+    if back || next.seq <= before.seq || next.partition != before.partition {
+        let at = format!("commit {} of partition {}", next.seq, next.partition);
+        return broken(Invariant::I5, format!("{at} goes back behind commit {}", before.seq));
+    }
+    Ok(())
+}
+
 /// Whether the raw and dead-letter rows of a commit are as many as its records (I1); `records` counts what was read.
 pub fn rows_match(commit: &Commit, records: u64) -> Result<(), Violation> {
     let rows: u64 =
@@ -164,6 +179,27 @@ mod tests {
         ];
         for (next, invariant) in breaks {
             assert_eq!(follows(&first, &next).unwrap_err().invariant, invariant);
+        }
+    }
+
+    #[test]
+    fn across_swept_records_nothing_goes_back() {
+        let first = example(1, 0, 9);
+        let second = example(2, 9, 12);
+        let late = Commit { seq: 7, start: 40, end: 41, ..second.clone() };
+        assert_eq!(comes_later(&first, &second), Ok(()));
+        assert_eq!(comes_later(&first, &late), Ok(()));
+        let breaks = [
+            Commit { start: 8, ..second },
+            Commit { seq: 1, ..late.clone() },
+            Commit { end: 8, ..late.clone() },
+            Commit { write_ts: 0, ..late.clone() },
+            Commit { epoch: 0, ..late.clone() },
+            Commit { generation: 0, ..late.clone() },
+            Commit { partition: 9, ..late },
+        ];
+        for next in breaks {
+            assert!(comes_later(&first, &next).is_err(), "{next:?}");
         }
     }
 

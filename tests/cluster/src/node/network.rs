@@ -56,6 +56,10 @@ pub(super) fn create(dir: &Path) -> Result<(), ClusterError> {
         }
         run("ip", ["netns", "delete", NAMESPACE])?;
     }
+    // The kernel takes it away with the namespace, but later.
+    if Path::new("/sys/class/net/stockpipe0").exists() {
+        let _ = run("ip", ["link", "delete", "stockpipe0"]);
+    }
     run("ip", ["netns", "add", NAMESPACE])?;
     fs::write(OWNER, dir.as_os_str().as_encoded_bytes()).map_err(ClusterError::io("write", OWNER))?;
     for (place, line) in LAID {

@@ -28,7 +28,8 @@ while [ "$tries" -lt 20 ]; do
     for mount in $mounts; do umount "$mount" 2>/dev/null || umount -l "$mount" 2>/dev/null; done
     tries=$((tries + 1))
 done
-# The wire's outer end and its route go with the inner end.
+# The wire goes by name, and its route with it: with the namespace it would go when the kernel gets to it.
+ip link delete ${namespace}0 2>/dev/null || true
 ip netns delete $namespace
 rm -f /run/netns/$namespace.owner
 # Only empty groups can be removed.

@@ -32,8 +32,9 @@ pub(super) fn check(snapshot: &Snapshot, layout: &Layout, lineage: &Lineage, out
     let commits: Vec<&Commit> = lineage.commits.values().collect();
     for pair in commits.windows(2) {
         let [before, next] = pair else { continue };
-        if let Err(why) = joined(before, next) {
-            out.push(Finding::new(Problem::BrokenChain, Some(p), Some(&layout.commit(p, next.seq)), why));
+        if let Err(why) = invariants::comes_later(before, next) {
+            let record = layout.commit(p, next.seq);
+            out.push(Finding::new(Problem::BrokenChain, Some(p), Some(&record), why.detail));
         }
     }
     let numbered = lineage.states.iter().map(|(seq, path)| (*seq, path.as_str()));
@@ -45,16 +46,4 @@ pub(super) fn check(snapshot: &Snapshot, layout: &Layout, lineage: &Lineage, out
     for path in lineage.strange.iter().filter(|path| snapshot.files.contains_key(*path)) {
         out.push(Finding::new(Problem::Strange, Some(p), Some(path), "no name of a commit log"));
     }
-}
-
-/// Neighbours join by the invariants; across swept records, nothing may have gone back.
-fn joined(before: &Commit, next: &Commit) -> Result<(), String> {
-    if next.seq == before.seq + 1 {
-        return invariants::follows(before, next).map_err(|v| v.detail);
-    }
-    let order = |c: &Commit| (c.generation, c.end);
-    if order(next) < order(before) || next.write_ts < before.write_ts || next.epoch < before.epoch {
-        return Err(format!("commit {} goes back behind commit {}", next.seq, before.seq));
-    }
-    Ok(())
 }
