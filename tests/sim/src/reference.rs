@@ -96,8 +96,10 @@ fn partition(world: &World, p: u32, out: &mut Collected) -> Result<(), Broken> {
     let semantics = semantics_of(&first.commit.semantics_hash)?;
     let mut state = Partition::new(semantics, p, first.commit.generation).doing("making a partition")?;
     let mut log: (String, Arc<[Kept]>) = (String::new(), Arc::from([]));
+    let mut begun = false;
     for placed in &records {
         let commit = &placed.commit;
+        begun |= commit.kind != Kind::Fence;
         if log.0 != commit.topic_id {
             log = (commit.topic_id.clone(), world.ledger.records(&commit.topic_id, p).into());
         }
@@ -117,7 +119,9 @@ fn partition(world: &World, p: u32, out: &mut Collected) -> Result<(), Broken> {
                 )?;
             }
         }
-        hold_against(&state, commit)?;
+        // Retention may have taken the beginning of the log before the first claim: the chain starts where the log did.
+        let next = if begun { state.next_offset() } else { first.commit.end };
+        hold_against(&state, next, commit)?;
     }
     // A drain writes every open window once: where it has another meaning by now, it covers what was final before.
     state.provisional(false, out);
@@ -143,11 +147,11 @@ fn apply(state: &mut Partition, log: &[Kept], commit: &Commit, out: &mut Collect
 }
 
 /// The state that a commit records is the state that its prefix gives (I2).
-fn hold_against(state: &Partition, commit: &Commit) -> Result<(), Broken> {
-    let computed = (state.write_ts(), state.max_ts(), state.watermark(), state.next_offset());
+fn hold_against(state: &Partition, next: u64, commit: &Commit) -> Result<(), Broken> {
+    let computed = (state.write_ts(), state.max_ts(), state.watermark(), next);
     let recorded = (commit.write_ts, commit.max_ts, commit.watermark, commit.end);
     let counters = serde_json::to_value(state.counters()).doing("reading counters")?;
-    if (computed == recorded && counters == commit.counters) || commit.seq == 0 {
+    if computed == recorded && counters == commit.counters {
         return Ok(());
     }
     let detail = format!(

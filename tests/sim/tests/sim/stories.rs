@@ -58,3 +58,10 @@ fn a_row_published_again_behind_an_orphan_is_followed_once() {
 fn a_frozen_claimant_deletes_nothing_of_its_successor() {
     holds("zombie", [10]);
 }
+
+/// Nothing of the product: retention had taken the first records before anybody claimed, the first owner died before its
+/// first data, and the checker let only the first fence stand where the log began, not the second.
+#[test]
+fn a_log_that_lost_its_beginning_is_claimed_twice() {
+    holds("retention", [1196, 3608, 5960]);
+}
